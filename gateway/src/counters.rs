@@ -1,0 +1,173 @@
+//! What a core counts. Its own memory, plain additions; control asks for a copy when someone wants to know.
+
+use crate::driver::BURST;
+use crate::verdict::DropReason;
+
+/// Frames and bytes (Ethernet header included, FCS not).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    /// Adds one frame.
+    #[inline]
+    pub fn add(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// Adds another tally.
+    pub fn merge(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
+}
+
+/// One port, as one core sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortCounters {
+    /// Received from the device.
+    pub rx: Tally,
+    /// Taken by the device.
+    pub tx: Tally,
+    /// Given to the Linux twin.
+    pub to_host: Tally,
+    /// Taken from the Linux twin, to be sent.
+    pub from_host: Tally,
+    /// Dropped, by [`DropReason`]; the port is where the frame came from, or was to leave for `TxFull`.
+    pub drops: [u64; DropReason::COUNT],
+}
+
+impl Default for PortCounters {
+    fn default() -> Self {
+        Self {
+            rx: Tally::default(),
+            tx: Tally::default(),
+            to_host: Tally::default(),
+            from_host: Tally::default(),
+            drops: [0; DropReason::COUNT],
+        }
+    }
+}
+
+/// One segment or endpoint, as one core sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Flow {
+    /// Frames that came in.
+    pub rx: Tally,
+    /// Frames that went out, copies counted each (inner bytes).
+    pub tx: Tally,
+}
+
+/// Everything that one core counts.
+///
+/// Once its queues are empty: received + from host + replicated + taken over = transmitted + to host + dropped + handed
+/// over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// By [`crate::frame::PortId`].
+    pub ports: Vec<PortCounters>,
+    /// By [`crate::tables::SegmentId`].
+    pub segments: Vec<Flow>,
+    /// By [`crate::tables::EndpointId`].
+    pub endpoints: Vec<Flow>,
+    /// Copies made for floods, the original not counted.
+    pub replicated: u64,
+    /// Frames handed to another core because it has the port's transmit queue.
+    pub handed_over: u64,
+    /// Frames taken from other cores.
+    pub taken_over: u64,
+    /// MACs learned and moved here.
+    pub learned: u64,
+    /// Reports that found their ring full and were left out (the next frame tries again).
+    pub unreported: u64,
+    /// Turns of the worker's loop.
+    pub turns: u64,
+    /// Turns that found work.
+    pub busy_turns: u64,
+    /// Bursts received, by their number of frames.
+    pub bursts: [u64; BURST + 1],
+}
+
+impl Counters {
+    /// All zero, for so many ports, segments and endpoints.
+    pub fn new(ports: usize, segments: usize, endpoints: usize) -> Self {
+        let mut counters = Self {
+            ports: Vec::new(),
+            segments: Vec::new(),
+            endpoints: Vec::new(),
+            replicated: 0,
+            handed_over: 0,
+            taken_over: 0,
+            learned: 0,
+            unreported: 0,
+            turns: 0,
+            busy_turns: 0,
+            bursts: [0; BURST + 1],
+        };
+        counters.resize(ports, segments, endpoints);
+        counters
+    }
+
+    /// Makes room for more; what is counted stays.
+    pub fn resize(&mut self, ports: usize, segments: usize, endpoints: usize) {
+        self.ports.resize(ports.max(self.ports.len()), PortCounters::default());
+        self.segments.resize(segments.max(self.segments.len()), Flow::default());
+        self.endpoints.resize(endpoints.max(self.endpoints.len()), Flow::default());
+    }
+
+    /// Takes over the values of `other` without allocating where the sizes are the same.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.clone_from(other);
+    }
+
+    /// Adds another core's counters.
+    pub fn merge(&mut self, other: &Self) {
+        self.resize(other.ports.len(), other.segments.len(), other.endpoints.len());
+        for (mine, theirs) in self.ports.iter_mut().zip(&other.ports) {
+            mine.rx.merge(theirs.rx);
+            mine.tx.merge(theirs.tx);
+            mine.to_host.merge(theirs.to_host);
+            mine.from_host.merge(theirs.from_host);
+            for (mine, theirs) in mine.drops.iter_mut().zip(&theirs.drops) {
+                *mine += theirs;
+            }
+        }
+        for (mine, theirs) in
+            self.segments.iter_mut().zip(&other.segments).chain(self.endpoints.iter_mut().zip(&other.endpoints))
+        {
+            mine.rx.merge(theirs.rx);
+            mine.tx.merge(theirs.tx);
+        }
+        self.replicated += other.replicated;
+        self.handed_over += other.handed_over;
+        self.taken_over += other.taken_over;
+        self.learned += other.learned;
+        self.unreported += other.unreported;
+        self.turns += other.turns;
+        self.busy_turns += other.busy_turns;
+        for (mine, theirs) in self.bursts.iter_mut().zip(&other.bursts) {
+            *mine += theirs;
+        }
+    }
+
+    /// Frames dropped for a reason, over all ports.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.ports.iter().map(|port| port.drops[reason as usize]).sum()
+    }
+
+    /// Frames that are neither counted out nor in: 0 when nothing is under way (see the type).
+    pub fn missing(&self) -> i128 {
+        let sum = |of: fn(&PortCounters) -> u64| self.ports.iter().map(|port| i128::from(of(port))).sum::<i128>();
+        let came = sum(|port| port.rx.frames + port.from_host.frames)
+            + i128::from(self.replicated)
+            + i128::from(self.taken_over);
+        let went = sum(|port| port.tx.frames + port.to_host.frames + port.drops.iter().sum::<u64>())
+            + i128::from(self.handed_over);
+        came - went
+    }
+}

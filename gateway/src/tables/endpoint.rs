@@ -1,0 +1,61 @@
+//! Endpoints: the places that frames come from and go to.
+
+use super::segment::SegmentId;
+use super::tunnels::Tunnel;
+use crate::frame::PortId;
+
+/// Number of an endpoint: an index into [`super::Tables::endpoints`], below 2^24. 0 is no endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EndpointId(pub u32);
+
+impl EndpointId {
+    /// No endpoint: an unlisted VTEP, or nothing.
+    pub const NONE: Self = Self(0);
+
+    /// As an index.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An endpoint.
+#[derive(Debug, Default)]
+pub struct Endpoint {
+    /// Counts the uses of this number: FDB entries with another generation are stale and read as misses.
+    pub generation: u8,
+    /// No new MACs are learned here while false (limits).
+    pub learns: bool,
+    /// What it is.
+    pub way: Way,
+}
+
+/// What an endpoint is.
+#[derive(Debug, Default)]
+pub enum Way {
+    /// Number not in use.
+    #[default]
+    Vacant,
+    /// Tags on a port.
+    Attachment(Attachment),
+    /// A remote VTEP, or an underlay multicast group.
+    Tunnel(Box<Tunnel>),
+}
+
+/// Tags on a port bound to a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The port.
+    pub port: PortId,
+    /// The segment.
+    pub segment: SegmentId,
+    /// What is put behind the MAC addresses of frames that leave: 0, 4 or 8 bytes of TPID and TCI pairs in wire order,
+    /// PCP and DEI zero.
+    pub tags: [u8; 8],
+    /// Bytes of `tags` in use: 0, 4 or 8.
+    pub tags_len: u8,
+    /// PCP of frames that leave; `None` keeps the frame's.
+    pub pcp: Option<u8>,
+    /// Largest payload (tags not counted) in bytes that the port sends.
+    pub mtu: u16,
+}

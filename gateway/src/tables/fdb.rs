@@ -1,0 +1,364 @@
+//! The forwarding table of one core: (segment, MAC) to endpoint.
+//!
+//! Cache-line buckets of four entries; a key lives in one of two buckets (cuckoo hashing), so a lookup touches one line,
+//! seldom two. Key and value are one word each: compared in one instruction, read and written whole. The size is fixed
+//! when the table is made; nothing here allocates afterwards.
+
+use super::endpoint::EndpointId;
+use super::segment::SegmentId;
+use crate::prefetch::prefetch;
+
+/// Segment (upper 16 bits) and MAC (lower 48 bits, first byte on the wire highest).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct FdbKey(u64);
+
+impl FdbKey {
+    /// The key of a MAC in a segment.
+    #[inline]
+    pub const fn new(segment: SegmentId, mac: [u8; 6]) -> Self {
+        let [a, b, c, d, e, f] = mac;
+        Self((segment.0 as u64) << 48 | u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    /// From the MAC as a number (upper 16 bits zero).
+    #[inline]
+    pub const fn from_word(segment: SegmentId, mac: u64) -> Self {
+        Self((segment.0 as u64) << 48 | mac)
+    }
+
+    /// The segment.
+    #[inline]
+    pub const fn segment(self) -> SegmentId {
+        SegmentId((self.0 >> 48) as u16)
+    }
+
+    /// The MAC.
+    pub const fn mac(self) -> [u8; 6] {
+        let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
+        [a, b, c, d, e, f]
+    }
+}
+
+impl std::fmt::Debug for FdbKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.segment().0, config::types::Mac(self.mac()))
+    }
+}
+
+/// Who says so; a higher one is never overwritten by a lower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Origin {
+    /// Learned by this core just now; control has not ruled yet.
+    Fresh = 0,
+    /// Learned, and ruled by control.
+    Learned = 1,
+    /// From a controller (EVPN, OVSDB).
+    Controller = 2,
+    /// From the operator.
+    Static = 3,
+}
+
+/// Where a MAC is, in one word: endpoint 24 bits, generation 8, origin 2, age mark 4; bit 63 tells it from nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FdbEntry(u64);
+
+impl FdbEntry {
+    const VALID: u64 = 1 << 63;
+
+    /// An entry with age mark 0.
+    #[inline]
+    pub const fn new(endpoint: EndpointId, generation: u8, origin: Origin) -> Self {
+        Self(Self::VALID | endpoint.0 as u64 | (generation as u64) << 24 | (origin as u64) << 32)
+    }
+
+    /// The endpoint.
+    #[inline]
+    pub const fn endpoint(self) -> EndpointId {
+        EndpointId((self.0 & 0x00ff_ffff) as u32)
+    }
+
+    /// The generation that the endpoint had.
+    #[inline]
+    pub const fn generation(self) -> u8 {
+        (self.0 >> 24) as u8
+    }
+
+    /// Endpoint and generation together, to compare with another entry's.
+    #[inline]
+    pub const fn place(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Who says so.
+    #[inline]
+    pub const fn origin(self) -> Origin {
+        match self.0 >> 32 & 3 {
+            0 => Origin::Fresh,
+            1 => Origin::Learned,
+            2 => Origin::Controller,
+            _ => Origin::Static,
+        }
+    }
+
+    /// True for entries that a frame may move: fresh and learned ones.
+    #[inline]
+    pub const fn is_learned(self) -> bool {
+        self.0 >> 33 & 1 == 0
+    }
+
+    /// The age epoch (0 to 15) in which the entry was last used as a source.
+    #[inline]
+    pub const fn mark(self) -> u8 {
+        (self.0 >> 34 & 15) as u8
+    }
+
+    /// The same with another age mark (0 to 15).
+    #[inline]
+    pub const fn marked(self, mark: u8) -> Self {
+        Self(self.0 & !(15 << 34) | ((mark & 15) as u64) << 34)
+    }
+}
+
+impl std::fmt::Debug for FdbEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "endpoint {}.{} {:?} mark {}", self.endpoint().0, self.generation(), self.origin(), self.mark())
+    }
+}
+
+const WAYS: usize = 4;
+
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+struct Bucket {
+    keys: [u64; WAYS],
+    entries: [u64; WAYS],
+}
+
+/// There was no room for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The forwarding table of one core.
+pub struct Fdb {
+    buckets: Box<[Bucket]>,
+    mask: u64,
+    len: usize,
+}
+
+/// How many entries an insertion may push on to their other bucket.
+const PUSHES: usize = 64;
+
+impl Fdb {
+    /// A table with room for `macs` MACs at a load of at most 80 %: 20 to 40 bytes a MAC.
+    pub fn with_room(macs: usize) -> Self {
+        let buckets = (macs.max(1) * 5 / 4).div_ceil(WAYS).next_power_of_two();
+        Self { buckets: vec![Bucket::default(); buckets].into(), mask: buckets as u64 - 1, len: 0 }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True without entries.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.buckets)
+    }
+
+    #[inline]
+    fn homes(&self, key: FdbKey) -> (usize, usize) {
+        let hash = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let first = hash >> 32 & self.mask;
+        // An odd distance: the second home always differs when there are two buckets or more.
+        ((first) as usize, ((first ^ (hash as u32 as u64 | 1)) & self.mask) as usize)
+    }
+
+    /// Fetches the line that a lookup of `key` reads first.
+    #[inline]
+    pub fn prefetch(&self, key: FdbKey) {
+        let (first, _) = self.homes(key);
+        prefetch(&self.buckets[first]);
+    }
+
+    #[inline]
+    fn way(bucket: &Bucket, key: FdbKey) -> Option<usize> {
+        (0..WAYS).find(|&way| bucket.keys[way] == key.0 && bucket.entries[way] != 0)
+    }
+
+    #[inline]
+    fn place(&self, key: FdbKey) -> Option<(usize, usize)> {
+        let (first, second) = self.homes(key);
+        if let Some(way) = Self::way(&self.buckets[first], key) {
+            return Some((first, way));
+        }
+        Self::way(&self.buckets[second], key).map(|way| (second, way))
+    }
+
+    /// The entry of `key`.
+    #[inline]
+    pub fn find(&self, key: FdbKey) -> Option<FdbEntry> {
+        self.place(key).map(|(bucket, way)| FdbEntry(self.buckets[bucket].entries[way]))
+    }
+
+    /// Changes the entry of `key`, if there is one.
+    #[inline]
+    pub fn set(&mut self, key: FdbKey, entry: FdbEntry) -> bool {
+        let Some((bucket, way)) = self.place(key) else { return false };
+        self.buckets[bucket].entries[way] = entry.0;
+        true
+    }
+
+    /// Adds or changes an entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when both homes are and nothing could be pushed on; the table is as before.
+    pub fn insert(&mut self, key: FdbKey, entry: FdbEntry) -> Result<(), Full> {
+        if self.set(key, entry) {
+            return Ok(());
+        }
+        let (first, second) = self.homes(key);
+        for bucket in [first, second] {
+            if let Some(way) = self.vacancy(bucket) {
+                self.put(bucket, way, key.0, entry.0);
+                self.len += 1;
+                return Ok(());
+            }
+        }
+        self.push_on(first)?;
+        let way = self.vacancy(first).ok_or(Full)?;
+        self.put(first, way, key.0, entry.0);
+        self.len += 1;
+        Ok(())
+    }
+
+    fn vacancy(&self, bucket: usize) -> Option<usize> {
+        self.buckets[bucket].entries.iter().position(|&entry| entry == 0)
+    }
+
+    fn put(&mut self, bucket: usize, way: usize, key: u64, entry: u64) {
+        self.buckets[bucket].keys[way] = key;
+        self.buckets[bucket].entries[way] = entry;
+    }
+
+    /// Frees a way of `bucket`: finds a chain of entries that each can move to their other home, then moves them from
+    /// its far end, so that every key can be found at every moment.
+    fn push_on(&mut self, bucket: usize) -> Result<(), Full> {
+        let mut chain = [(0usize, 0usize); PUSHES];
+        let mut at = bucket;
+        for step in 0..PUSHES {
+            let way = step % WAYS;
+            chain[step] = (at, way);
+            let next = self.other_home(at, way);
+            if let Some(free) = self.vacancy(next) {
+                let mut target = (next, free);
+                for &(bucket, way) in chain[..=step].iter().rev() {
+                    // A chain that crosses itself moves an entry twice; its other home is then not the target.
+                    if self.other_home(bucket, way) != target.0 {
+                        return Err(Full);
+                    }
+                    let Bucket { keys, entries } = self.buckets[bucket];
+                    self.put(target.0, target.1, keys[way], entries[way]);
+                    self.put(bucket, way, 0, 0);
+                    target = (bucket, way);
+                }
+                return Ok(());
+            }
+            at = next;
+        }
+        Err(Full)
+    }
+
+    fn other_home(&self, bucket: usize, way: usize) -> usize {
+        let (first, second) = self.homes(FdbKey(self.buckets[bucket].keys[way]));
+        if first == bucket { second } else { first }
+    }
+
+    /// Removes an entry.
+    pub fn remove(&mut self, key: FdbKey) -> Option<FdbEntry> {
+        let (bucket, way) = self.place(key)?;
+        let entry = FdbEntry(self.buckets[bucket].entries[way]);
+        self.put(bucket, way, 0, 0);
+        self.len -= 1;
+        Some(entry)
+    }
+
+    /// All entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (FdbKey, FdbEntry)> + '_ {
+        self.buckets.iter().flat_map(|bucket| {
+            bucket
+                .keys
+                .iter()
+                .zip(&bucket.entries)
+                .filter(|(_, entry)| **entry != 0)
+                .map(|(&key, &entry)| (FdbKey(key), FdbEntry(entry)))
+        })
+    }
+}
+
+impl std::fmt::Debug for Fdb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn key(number: u64) -> FdbKey {
+        FdbKey::from_word(SegmentId((number % 7) as u16), number)
+    }
+
+    #[test]
+    fn it_behaves_like_a_map_up_to_its_size() {
+        let mut fdb = Fdb::with_room(10_000);
+        let mut model = HashMap::new();
+        let mut random = 88172645463325252u64;
+        for step in 0..60_000u64 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let key = key(random % 12_000 + 1);
+            if random >> 40 & 3 == 0 {
+                assert_eq!(fdb.remove(key), model.remove(&key));
+            } else if model.len() < 10_000 || model.contains_key(&key) {
+                let entry = FdbEntry::new(EndpointId(step as u32 & 0xffffff), step as u8, Origin::Learned);
+                fdb.insert(key, entry).expect("there is room");
+                model.insert(key, entry);
+            }
+            assert_eq!(fdb.len(), model.len());
+        }
+        for (key, entry) in &model {
+            assert_eq!(fdb.find(*key), Some(*entry));
+        }
+        assert_eq!(fdb.iter().count(), model.len());
+    }
+
+    #[test]
+    fn a_full_table_says_so_and_keeps_what_it_has() {
+        let mut fdb = Fdb::with_room(8);
+        let entry = FdbEntry::new(EndpointId(1), 0, Origin::Static);
+        let kept: Vec<_> = (1..1000).map(key).filter(|&key| fdb.insert(key, entry).is_ok()).collect();
+        assert!(kept.len() >= 8 && kept.len() <= 16, "{}", kept.len());
+        assert!(kept.iter().all(|&key| fdb.find(key) == Some(entry)));
+    }
+
+    #[test]
+    fn an_entry_keeps_its_parts_apart() {
+        let entry = FdbEntry::new(EndpointId(0x00ab_cdef), 0x5a, Origin::Controller).marked(9);
+        assert_eq!((entry.endpoint().0, entry.generation(), entry.mark()), (0x00ab_cdef, 0x5a, 9));
+        assert_eq!((entry.origin(), entry.is_learned()), (Origin::Controller, false));
+        assert!(FdbEntry::new(EndpointId(1), 0, Origin::Fresh).is_learned());
+        assert!(FdbEntry::new(EndpointId(1), 0, Origin::Learned).is_learned());
+        assert!(!FdbEntry::new(EndpointId(1), 0, Origin::Static).is_learned());
+    }
+}

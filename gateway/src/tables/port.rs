@@ -1,0 +1,76 @@
+//! Ports: which tags lead where.
+
+use super::endpoint::EndpointId;
+
+/// Where a tag of a port leads, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Nowhere: the frame is dropped.
+    None,
+    /// To a segment, as this attachment.
+    Attachment(EndpointId),
+    /// To the underlay.
+    Underlay,
+    /// To the inner tag: index into [`PortTable::qinq`].
+    Inner(u16),
+}
+
+/// Inner tags behind one outer tag.
+#[derive(Clone, Debug)]
+pub struct QinQ {
+    /// By inner VID (4096 entries).
+    pub inner: Box<[Binding]>,
+    /// Frames with the outer tag only (or an inner tag not bound), when that is bound too.
+    pub otherwise: Binding,
+}
+
+/// The underlay's side of a port.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct UnderlaySide {
+    /// True when a Linux twin takes host frames.
+    pub twin: bool,
+    /// VID that underlay frames carry; 0 is none.
+    pub vlan: u16,
+    /// Host frames accepted per second.
+    pub host_rate: u32,
+}
+
+/// One port.
+#[derive(Clone, Debug)]
+pub struct PortTable {
+    /// Its MAC, which the underlay answers to.
+    pub mac: [u8; 6],
+    /// Largest payload in bytes.
+    pub mtu: u16,
+    /// Frames without a tag or with a priority tag.
+    pub untagged: Binding,
+    /// By VID, outer TPID 0x8100 (4096 entries).
+    pub customer: Box<[Binding]>,
+    /// By VID, outer TPID 0x88a8 (4096 entries, or none when the port has no such tags).
+    pub service: Box<[Binding]>,
+    /// Tables of inner tags.
+    pub qinq: Vec<QinQ>,
+    /// The underlay on this port.
+    pub underlay: Option<UnderlaySide>,
+    /// The device fills in the outer IPv4 header checksum.
+    pub tx_ip_checksum: bool,
+    /// The device inserts the VLAN tag.
+    pub tx_vlan: bool,
+}
+
+impl PortTable {
+    /// A port on which nothing is bound.
+    pub fn new(mac: [u8; 6], mtu: u16) -> Self {
+        Self {
+            mac,
+            mtu,
+            untagged: Binding::None,
+            customer: vec![Binding::None; 4096].into(),
+            service: Box::default(),
+            qinq: Vec::new(),
+            underlay: None,
+            tx_ip_checksum: false,
+            tx_vlan: false,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Segments: one broadcast domain each.
+
+use config::types::{Df, Inherit};
+
+use super::endpoint::EndpointId;
+
+/// Number of a segment in a core's tables: an index into [`super::Tables::segments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SegmentId(pub u16);
+
+impl SegmentId {
+    /// As an index.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The 8 bytes of VXLAN header, wire order.
+    pub vxlan: [u8; 8],
+    /// The 8 bytes of Geneve base header, wire order; its option length covers `options`.
+    pub geneve: [u8; 8],
+    /// Geneve options, wire order, a multiple of 4 bytes, at most 252.
+    pub options: Box<[u8]>,
+    /// Split-horizon group of tunnels, by encapsulation (VXLAN, Geneve); never 0, which is the group of attachments.
+    pub groups: [u8; 2],
+    /// Index into [`super::Tables::floods`]: attachments of this segment and tunnels.
+    pub flood: u32,
+    /// Index into [`super::Tables::floods`] of the list whose member set says which tunnels are accepted;
+    /// `u32::MAX` accepts any sender.
+    pub members: u32,
+    /// New MACs are learned (configured, and the limit is not reached).
+    pub learns: bool,
+    /// Unknown unicast is flooded.
+    pub flood_unknown: bool,
+    /// Frames with a VLAN tag inside pass.
+    pub inner_vlan_pass: bool,
+    /// Index into [`super::Tables::ages`].
+    pub age_class: u8,
+    /// Outer TTL or hop limit.
+    pub ttl: Inherit,
+    /// Outer DSCP (upper six bits).
+    pub tos: Inherit,
+    /// Outer DF bit.
+    pub df: Df,
+    /// Compute the UDP checksum over IPv4.
+    pub checksum_v4: bool,
+    /// Compute the UDP checksum over IPv6.
+    pub checksum_v6: bool,
+    /// Accept a zero UDP checksum over IPv6.
+    pub zero_v6: bool,
+}
+
+impl Segment {
+    /// In `members`: any sender is accepted.
+    pub const ANY: u32 = u32::MAX;
+}
+
+impl Default for Segment {
+    fn default() -> Self {
+        Self {
+            vxlan: [0x08, 0, 0, 0, 0, 0, 0, 0],
+            geneve: [0, 0, 0x65, 0x58, 0, 0, 0, 0],
+            options: Box::default(),
+            groups: [1, 1],
+            flood: 0,
+            members: Self::ANY,
+            learns: false,
+            flood_unknown: false,
+            inner_vlan_pass: false,
+            age_class: 0,
+            ttl: Inherit::Fixed(64),
+            tos: Inherit::Fixed(0),
+            df: Df::Set,
+            checksum_v4: false,
+            checksum_v6: true,
+            zero_v6: false,
+        }
+    }
+}
+
+/// Where a flood goes, or which tunnels a segment accepts. Segments with equal lists share one.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct FloodList {
+    /// One copy each, in this order.
+    pub to: Box<[EndpointId]>,
+    /// A bit for each endpoint number that is a member, lowest bit first.
+    pub set: Box<[u64]>,
+}
+
+impl FloodList {
+    /// The list with its bit set.
+    pub fn new(to: Vec<EndpointId>) -> Self {
+        let words = to.iter().map(|id| id.index() / 64 + 1).max().unwrap_or(0);
+        let mut set = vec![0; words];
+        for id in &to {
+            set[id.index() / 64] |= 1 << (id.index() % 64);
+        }
+        Self { to: to.into(), set: set.into() }
+    }
+
+    /// True when `id` is in the list.
+    #[inline]
+    pub fn contains(&self, id: EndpointId) -> bool {
+        self.set.get(id.index() / 64).is_some_and(|word| word >> (id.index() % 64) & 1 != 0)
+    }
+}

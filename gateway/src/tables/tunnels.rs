@@ -1,0 +1,119 @@
+//! Tunnels: remote VTEPs, and what a received tunnel packet belongs to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use config::types::Encap;
+
+use super::endpoint::EndpointId;
+use super::numbers::Numbers;
+use super::segment::SegmentId;
+use super::template::Template;
+
+/// A remote VTEP with one encapsulation, or a multicast group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Its address.
+    pub remote: IpAddr,
+    /// Its encapsulation.
+    pub encap: Encap,
+    /// A header per next hop (ECMP: one is chosen by the inner flow); empty while there is none.
+    pub hops: Vec<Template>,
+}
+
+/// Names a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TunnelKey {
+    /// Remote address.
+    pub remote: IpAddr,
+    /// Encapsulation.
+    pub encap: Encap,
+}
+
+/// What is ours on the underlay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terminus {
+    /// Our IPv4 tunnel source; packets to it are decapsulated. 0.0.0.0 is none.
+    pub source_v4: Ipv4Addr,
+    /// Our IPv6 tunnel source. `::` is none.
+    pub source_v6: Ipv6Addr,
+    /// Joined multicast groups.
+    pub groups: Vec<IpAddr>,
+    /// UDP port of VXLAN.
+    pub vxlan_port: u16,
+    /// UDP port of Geneve.
+    pub geneve_port: u16,
+    /// First outer source port.
+    pub entropy_first: u16,
+    /// Number of outer source ports from the first on, at least 1.
+    pub entropy_count: u32,
+}
+
+impl Default for Terminus {
+    fn default() -> Self {
+        Self {
+            source_v4: Ipv4Addr::UNSPECIFIED,
+            source_v6: Ipv6Addr::UNSPECIFIED,
+            groups: Vec::new(),
+            vxlan_port: 4789,
+            geneve_port: 6081,
+            entropy_first: 49152,
+            entropy_count: 16384,
+        }
+    }
+}
+
+/// (encapsulation, VNI) to segment.
+#[derive(Clone, Debug, Default)]
+pub struct Vnis(Numbers);
+
+impl Vnis {
+    /// Adds a number.
+    pub fn insert(&mut self, encap: Encap, vni: u32, segment: SegmentId) {
+        self.0.insert(vni_key(encap, vni), u32::from(segment.0));
+    }
+
+    /// The segment of a received VNI.
+    #[inline]
+    pub fn find(&self, encap: Encap, vni: u32) -> Option<SegmentId> {
+        self.0.find(vni_key(encap, vni)).map(|number| SegmentId(number as u16))
+    }
+}
+
+#[inline]
+fn vni_key(encap: Encap, vni: u32) -> u128 {
+    u128::from(vni) | u128::from(encap as u8) << 32
+}
+
+/// (encapsulation, outer source) to tunnel endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    v4: Numbers,
+    v6: [Numbers; 2],
+}
+
+impl Sources {
+    /// Adds a remote VTEP.
+    pub fn insert(&mut self, key: TunnelKey, endpoint: EndpointId) {
+        match key.remote {
+            IpAddr::V4(address) => self.v4.insert(v4_key(key.encap, address), endpoint.0),
+            IpAddr::V6(address) => self.v6[key.encap as usize].insert(u128::from(address), endpoint.0),
+        };
+    }
+
+    /// The endpoint of an IPv4 sender; [`EndpointId::NONE`] for one that nobody listed.
+    #[inline]
+    pub fn find_v4(&self, encap: Encap, source: Ipv4Addr) -> EndpointId {
+        EndpointId(self.v4.find(v4_key(encap, source)).unwrap_or(0))
+    }
+
+    /// The endpoint of an IPv6 sender; [`EndpointId::NONE`] for one that nobody listed.
+    #[inline]
+    pub fn find_v6(&self, encap: Encap, source: Ipv6Addr) -> EndpointId {
+        EndpointId(self.v6[encap as usize].find(u128::from(source)).unwrap_or(0))
+    }
+}
+
+#[inline]
+fn v4_key(encap: Encap, address: Ipv4Addr) -> u128 {
+    u128::from(u32::from(address)) | u128::from(encap as u8) << 32
+}

@@ -1,0 +1,3 @@
+//! Wire formats: one protocol, one file. Views are total: they take any bytes and never panic.
+
+pub mod checksum;
