@@ -1,0 +1,271 @@
+//! What `causeway show` prints: plain values with stable field names, one type per noun.
+//!
+//! [`super::Control`] fills them in, JSON carries them over the socket, and the command line draws tables of them. Fields
+//! may be added; none is renamed or removed. Absent values are `null`. MACs are `02:00:00:00:00:05`, addresses and
+//! numbers as in the configuration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::counters::Tally;
+
+/// Frames and bytes (Ethernet header included, FCS not).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TallyView {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl From<Tally> for TallyView {
+    fn from(tally: Tally) -> Self {
+        Self { frames: tally.frames, bytes: tally.bytes }
+    }
+}
+
+/// One line of `show ports`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortView {
+    /// The operator's name.
+    pub name: String,
+    /// PCI address or vdev string.
+    pub device: String,
+    /// MAC of the device.
+    pub mac: String,
+    /// Largest payload in bytes.
+    pub mtu: u16,
+    /// Link state, where the driver's owner filled it in.
+    pub link: Option<LinkView>,
+    /// The underlay on this port.
+    pub underlay: Option<UnderlayView>,
+    /// Tags bound to VNIs.
+    pub attachments: Vec<AttachmentView>,
+    /// MACs known behind this port's attachments.
+    pub macs: u64,
+    /// Limit of learned MACs.
+    pub mac_limit: Option<u32>,
+    /// Received from the device.
+    pub rx: TallyView,
+    /// Taken by the device.
+    pub tx: TallyView,
+    /// Given to the Linux twin.
+    pub to_host: TallyView,
+    /// Sent for the Linux twin.
+    pub from_host: TallyView,
+    /// Dropped frames, all reasons.
+    pub dropped: u64,
+}
+
+/// State of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkView {
+    /// There is a carrier.
+    pub up: bool,
+    /// Megabits per second; `None` when the device does not know.
+    pub speed_mbps: Option<u32>,
+}
+
+/// The underlay on a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderlayView {
+    /// VLAN of the underlay; `None` is untagged.
+    pub vlan: Option<u16>,
+    /// Name of the Linux twin.
+    pub twin: Option<String>,
+    /// Addresses with prefix lengths.
+    pub addresses: Vec<String>,
+    /// Static next hop for every VTEP.
+    pub via: Option<String>,
+}
+
+/// Tags of a port bound to a VNI.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentView {
+    /// `10`, `untagged`, or `300.7` (outer.inner).
+    pub vlan: String,
+    /// Name of the segment.
+    pub vni: String,
+    /// Frames that came in with these tags.
+    pub rx: TallyView,
+    /// Frames that left with these tags.
+    pub tx: TallyView,
+    /// MACs known here.
+    pub macs: u64,
+    /// False: a limit is reached, no new MACs are learned here.
+    pub learning: bool,
+}
+
+/// One line of `show vnis`: a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VniView {
+    /// The operator's name of the segment.
+    pub name: String,
+    /// Number on VXLAN tunnels.
+    pub vxlan: Option<u32>,
+    /// Number on Geneve tunnels.
+    pub geneve: Option<u32>,
+    /// Local members.
+    pub ports: Vec<MemberView>,
+    /// VTEPs that broadcast, unknown unicast and multicast are copied to.
+    pub flood_vteps: Vec<RemoteView>,
+    /// Underlay multicast group in place of copies.
+    pub flood_group: Option<String>,
+    /// Unknown unicast is flooded.
+    pub flood_unknown: bool,
+    /// `flood-list` or `any`: which senders are decapsulated.
+    pub accept: String,
+    /// `off`, `on`, or `full` (the limit is reached).
+    pub learning: String,
+    /// Seconds until an unused learned MAC is forgotten; `None` never.
+    pub ageing: Option<u64>,
+    /// Most learned MACs.
+    pub limit: u32,
+    /// Known MACs, all origins.
+    pub macs: u64,
+    /// Learned MACs.
+    pub learned: u64,
+    /// Frames that came in.
+    pub rx: TallyView,
+    /// Frames that went out, copies counted each.
+    pub tx: TallyView,
+}
+
+/// A local member of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Port name.
+    pub port: String,
+    /// `10`, `untagged`, or `300.7`.
+    pub vlan: String,
+}
+
+/// A remote tunnel end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RemoteView {
+    /// Its address.
+    pub vtep: String,
+    /// `vxlan` or `geneve`.
+    pub encap: String,
+}
+
+/// One line of `show vteps`: a remote tunnel end, or a multicast group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VtepView {
+    /// Its address.
+    pub vtep: String,
+    /// `vxlan` or `geneve`.
+    pub encap: String,
+    /// `configured`, `learned` (accept: any), or `group`.
+    pub origin: String,
+    /// `up`, `resolving` (no next hop's MAC is known yet), `no-route`, or `no-source` (vtep.source lacks the family).
+    pub state: String,
+    /// What `state` means and what to do, for all but `up`.
+    pub hint: Option<String>,
+    /// Next hops; several share the load.
+    pub next_hops: Vec<NextHopView>,
+    /// Names of the segments that flood to it or have static MACs behind it.
+    pub vnis: Vec<String>,
+    /// MACs known behind it.
+    pub macs: u64,
+    /// Frames that came from it.
+    pub rx: TallyView,
+    /// Frames that went to it (inner bytes).
+    pub tx: TallyView,
+}
+
+/// A way to a VTEP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextHopView {
+    /// Port that packets leave through.
+    pub port: String,
+    /// Router on the way; `None` when the VTEP is on the link, and for static next hops.
+    pub gateway: Option<String>,
+    /// Its MAC; `None` while it is being resolved.
+    pub mac: Option<String>,
+    /// `static`, `group`, `resolved` or `resolving`.
+    pub neighbour: String,
+}
+
+/// One line of `show fdb`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FdbView {
+    /// Name of the segment.
+    pub vni: String,
+    /// The MAC.
+    pub mac: String,
+    /// The place as text: `srv1 vlan 10`, `srv1 untagged`, or `10.0.0.12 vxlan`.
+    pub place: String,
+    /// Port name, for local MACs.
+    pub port: Option<String>,
+    /// `10`, `untagged`, or `300.7`, for local MACs.
+    pub vlan: Option<String>,
+    /// Address, for MACs behind a VTEP.
+    pub vtep: Option<String>,
+    /// `vxlan` or `geneve`, for MACs behind a VTEP.
+    pub encap: Option<String>,
+    /// `static`, `controller` or `learned`.
+    pub origin: String,
+    /// Seconds since a core last reported its use, for learned MACs (exact to a quarter of the ageing time).
+    pub age: Option<u64>,
+}
+
+/// One line of `show drops`: a reason with a count other than zero (or any, when all are asked for).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropView {
+    /// The reason's label.
+    pub reason: String,
+    /// What happened.
+    pub meaning: String,
+    /// What to do.
+    pub cure: String,
+    /// Frames, all ports.
+    pub frames: u64,
+    /// Frames by port, those with a count only, in the order of the configuration.
+    pub ports: Vec<PortDrops>,
+}
+
+/// Drops of one port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortDrops {
+    /// Port name.
+    pub port: String,
+    /// Frames.
+    pub frames: u64,
+}
+
+/// One line of `show workers`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// The kernel's CPU number.
+    pub core: u16,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Share of turns that found work, 0 to 1.
+    pub busy: f64,
+    /// Frames received from devices.
+    pub rx: TallyView,
+    /// Frames taken by devices.
+    pub tx: TallyView,
+    /// Received bursts with at least one frame.
+    pub bursts: u64,
+    /// Mean frames of those.
+    pub burst_mean: f64,
+    /// Half of those bursts had at most so many frames.
+    pub burst_p50: u16,
+    /// 99 of 100 had at most so many.
+    pub burst_p99: u16,
+    /// Copies made for floods.
+    pub replicated: u64,
+    /// Frames handed to the worker that owns a transmit queue.
+    pub handed_over: u64,
+    /// Frames taken from other workers.
+    pub taken_over: u64,
+    /// MACs learned and moved.
+    pub learned: u64,
+    /// Reports that found their ring full (the next frame tries again).
+    pub unreported: u64,
+    /// Dropped frames, all reasons.
+    pub dropped: u64,
+    /// Updates that wait for room in the ring to this worker.
+    pub backlog: u64,
+}
