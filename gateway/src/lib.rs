@@ -1,12 +1,16 @@
 //! Causeway's gateway: from a frame on a port to a frame in a tunnel and back.
 #![deny(unsafe_code)]
 
-pub mod control;
+pub mod batch;
 pub mod counters;
 pub mod driver;
 pub mod frame;
 pub mod link;
+pub mod pipeline;
 mod prefetch;
+pub mod shard;
+pub mod sim;
 pub mod tables;
 pub mod verdict;
 pub mod wire;
+pub mod worker;

@@ -92,12 +92,12 @@ mod tests {
     fn what_goes_in_is_found_and_nothing_else() {
         let mut map = Numbers::default();
         for key in 0..5000u128 {
-            assert_eq!(map.insert(key << 90 | key * 3, key as u32), None);
+            assert_eq!(map.insert((key << 90) | (key * 3), key as u32), None);
         }
         assert_eq!(map.insert(0, 7), Some(0));
         assert_eq!((map.find(0), map.len()), (Some(7), 5000));
         for key in 1..5000u128 {
-            assert_eq!(map.find(key << 90 | key * 3), Some(key as u32));
+            assert_eq!(map.find((key << 90) | (key * 3)), Some(key as u32));
             assert_eq!(map.find(key << 90 | (key * 3 + 1)), None);
         }
     }

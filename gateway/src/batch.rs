@@ -1,0 +1,100 @@
+//! A burst of frames on its way through the pipeline, with what each stage found out, lane by lane.
+
+use arrayvec::ArrayVec;
+
+use crate::driver::{BURST, Burst};
+use crate::frame::PortId;
+use crate::tables::{EndpointId, FdbKey, SegmentId};
+use crate::verdict::DropReason;
+use crate::wire::ip::Inner;
+
+/// What classification says of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It belongs to a segment.
+    Bridge(Arrival),
+    /// The Linux twin takes it, with so many bytes of underlay tag taken out from behind the addresses.
+    Host {
+        /// 0 or 4.
+        tags: u8,
+    },
+    /// It ends here.
+    Drop(DropReason),
+}
+
+/// A tenant frame that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Segment and destination MAC.
+    pub destination: FdbKey,
+    /// Segment and source MAC.
+    pub source: FdbKey,
+    /// The endpoint that it came from; [`EndpointId::NONE`] for a VTEP that nobody listed.
+    pub from: EndpointId,
+    /// That endpoint's generation.
+    pub generation: u8,
+    /// Split-horizon group that it came from; 0 for attachments, which have none.
+    pub group: u8,
+    /// The destination is a group address.
+    pub to_group: bool,
+    /// Bytes of outer header in front of the tenant frame (0 from an attachment).
+    pub strip: u16,
+    /// Bytes of VLAN tags to take out from behind the addresses (0 from a tunnel).
+    pub tags: u8,
+    /// PCP and DEI of the tag that the frame came with (upper four bits), 0 without.
+    pub priority: u8,
+    /// New ECN field of the tenant's IP header; 0xff leaves it.
+    pub ecn: u8,
+    /// The tenant's IP header, offsets counted in the stripped frame.
+    pub inner: Inner,
+    /// Bytes of the stripped frame; what follows is padding of the outer packet. 0 keeps all.
+    pub len: u16,
+    /// Entropy from the tenant's flow; 0 from a tunnel, where it is made when needed.
+    pub flow: u32,
+}
+
+impl Arrival {
+    /// The segment.
+    #[inline]
+    pub const fn segment(&self) -> SegmentId {
+        self.source.segment()
+    }
+}
+
+/// Where a lane goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// The FDB knows.
+    Endpoint(EndpointId),
+    /// Group address: everywhere in the segment.
+    Group,
+    /// Unknown unicast.
+    Unknown,
+}
+
+/// A burst of frames of one port.
+#[derive(Debug)]
+pub struct Batch<F> {
+    /// The port that they came from.
+    pub port: PortId,
+    /// The frames; emptied by [`crate::pipeline::process`].
+    pub frames: Burst<F>,
+    /// What classification found, lane by lane.
+    pub classes: ArrayVec<Class, BURST>,
+    /// What the lookup found, lane by lane; of no meaning for lanes that are not bridged.
+    pub aims: ArrayVec<Aim, BURST>,
+}
+
+impl<F> Default for Batch<F> {
+    fn default() -> Self {
+        Self { port: PortId(0), frames: Burst::new(), classes: ArrayVec::new(), aims: ArrayVec::new() }
+    }
+}
+
+impl<F> Batch<F> {
+    /// The frames that belong to a segment.
+    #[inline]
+    pub fn arrivals(&self) -> impl Iterator<Item = &Arrival> {
+        self.classes.iter().filter_map(|class| if let Class::Bridge(arrival) = class { Some(arrival) } else { None })
+    }
+}

@@ -1,0 +1,92 @@
+//! Replication: a copy for every endpoint of the segment's flood list but those that must not have one.
+//!
+//! Copies are bounded by a budget for each turn, so that one frame to 1,024 VTEPs does not hold up other queues; the rest
+//! is made in the next turns, in order.
+
+use super::forward::{reaches, send};
+use super::outbox::{FLOODS, Outbox};
+use crate::batch::Arrival;
+use crate::frame::{Pool, PortId};
+use crate::shard::Shard;
+use crate::tables::EndpointId;
+use crate::verdict::DropReason;
+
+/// A flood that is not done.
+#[derive(Debug)]
+pub struct Pending<F> {
+    /// The tenant's frame, stripped.
+    pub frame: F,
+    /// Where it came from.
+    pub arrival: Arrival,
+    /// The port that it came from.
+    pub port: PortId,
+    /// Index into the flood list of the next endpoint to look at.
+    pub cursor: usize,
+}
+
+/// Makes the copies of a frame, or queues it behind the floods that wait.
+pub fn flood<P: Pool>(pending: Pending<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
+    let rest = if out.floods.is_empty() { replicate(pending, shard, pool, out) } else { Some(pending) };
+    if let Some(rest) = rest {
+        if out.floods.len() < FLOODS {
+            out.floods.push_back(rest);
+        } else {
+            shard.drop(rest.port, DropReason::FloodBacklog);
+        }
+    }
+}
+
+/// Goes on with the floods that wait, as far as the budget reaches.
+pub fn resume<P: Pool>(shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
+    while let Some(pending) = out.floods.pop_front() {
+        if let Some(rest) = replicate(pending, shard, pool, out) {
+            out.floods.push_front(rest);
+            return;
+        }
+    }
+}
+
+/// Sends copies until the list or the budget ends; returns what is left when the budget did.
+fn replicate<P: Pool>(
+    pending: Pending<P::Frame>,
+    shard: &mut Shard,
+    pool: &mut P,
+    out: &mut Outbox<P::Frame>,
+) -> Option<Pending<P::Frame>> {
+    let Pending { frame, arrival, port, cursor } = pending;
+    // The endpoint that waits for its copy: the last one gets the original.
+    let mut waiting: Option<(usize, EndpointId)> = None;
+    let mut next = cursor;
+    while let Some((at, to)) = target(&arrival, next, shard) {
+        next = at + 1;
+        if let Some((from, to)) = waiting {
+            if out.copies_left == 0 {
+                return Some(Pending { frame, arrival, port, cursor: from });
+            }
+            out.copies_left -= 1;
+            shard.counters.replicated += 1;
+            match pool.replica(&frame) {
+                Some(copy) => send(copy, &arrival, port, to, shard, out),
+                None => shard.drop(port, DropReason::NoBuffer),
+            }
+        }
+        waiting = Some((at, to));
+    }
+    match waiting {
+        Some((_, to)) => send(frame, &arrival, port, to, shard, out),
+        None => shard.drop(port, DropReason::NoDestination),
+    }
+    None
+}
+
+/// The first endpoint from `cursor` on that the frame may reach.
+fn target(arrival: &Arrival, cursor: usize, shard: &Shard) -> Option<(usize, EndpointId)> {
+    let segment = shard.segment(arrival.segment())?;
+    let list = shard.tables.floods.get(segment.flood as usize)?;
+    list.to
+        .iter()
+        .enumerate()
+        .skip(cursor)
+        .find(|(_, to)| reaches(arrival, **to, &shard.tables))
+        .map(|(at, to)| (at, *to))
+}

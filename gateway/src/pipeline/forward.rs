@@ -1,0 +1,157 @@
+//! From what is known of a frame to its fate: the only writer of packet bytes.
+
+use super::dress::dress;
+use super::flood::{self, flood};
+use super::outbox::{HOST, Outbox};
+use crate::batch::{Aim, Arrival, Batch, Class};
+use crate::frame::{Frame, Pool, PortId};
+use crate::link::HostFrame;
+use crate::shard::Shard;
+use crate::tables::{EndpointId, Segment, Tables, Way};
+use crate::verdict::DropReason;
+use crate::wire::{ethernet, ip};
+
+/// Forwards, floods, hands to the host or drops every frame of the batch.
+pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
+    let port = batch.port;
+    for ((mut frame, class), aim) in batch.frames.drain(..).zip(&batch.classes).zip(&batch.aims) {
+        match class {
+            Class::Drop(reason) => shard.drop(port, *reason),
+            Class::Host { tags } => host(frame, *tags, port, shard, out),
+            Class::Bridge(arrival) => {
+                strip(&mut frame, arrival);
+                count_in(arrival, frame.len(), shard);
+                match aim {
+                    Aim::Endpoint(to) => unicast(frame, arrival, port, *to, shard, out),
+                    Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
+                        shard.drop(port, DropReason::UnknownUnicast);
+                    }
+                    Aim::Unknown | Aim::Group => {
+                        flood(flood::Pending { frame, arrival: *arrival, port, cursor: 0 }, shard, pool, out);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes off what the frame wore on its way in; what remains is the tenant's frame.
+#[inline]
+fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) {
+    if arrival.strip != 0 {
+        let end = usize::from(arrival.strip) + usize::from(arrival.len);
+        if frame.len() > end {
+            frame.truncate(end);
+        }
+        frame.trim_front(usize::from(arrival.strip));
+        if arrival.ecn != 0xff {
+            ip::set_ecn(frame.head_mut(), arrival.inner, arrival.ecn);
+        }
+    } else {
+        untag(frame, arrival.tags);
+    }
+}
+
+/// Takes `tags` bytes out from behind the addresses.
+#[inline]
+fn untag<F: Frame>(frame: &mut F, tags: u8) {
+    let tags = usize::from(tags);
+    if tags != 0 && frame.head().len() >= ethernet::ADDRESSES + tags {
+        frame.head_mut().copy_within(..ethernet::ADDRESSES, tags);
+        frame.trim_front(tags);
+    }
+}
+
+#[inline]
+fn count_in(arrival: &Arrival, bytes: usize, shard: &mut Shard) {
+    if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
+        flow.rx.add(bytes);
+    }
+    if let Some(flow) = shard.counters.endpoints.get_mut(arrival.from.index()) {
+        flow.rx.add(bytes);
+    }
+}
+
+#[inline]
+fn floods_unknown(arrival: &Arrival, tables: &Tables) -> bool {
+    tables.segments.get(arrival.segment().index()).is_some_and(|segment| segment.flood_unknown)
+}
+
+/// Hands a frame to the port's Linux twin.
+fn host<F: Frame>(mut frame: F, tags: u8, port: PortId, shard: &mut Shard, out: &mut Outbox<F>) {
+    let twin = shard.tables.ports.get(port.index()).and_then(|table| table.underlay.as_ref()).is_some_and(|s| s.twin);
+    if !twin {
+        return shard.drop(port, DropReason::NoTwin);
+    }
+    let tokens = out.host_tokens.get_mut(port.index());
+    match tokens {
+        Some(tokens) if *tokens > 0 && out.host.len() < HOST => {
+            *tokens -= 1;
+            untag(&mut frame, tags);
+            out.host.push(HostFrame { port, frame });
+        }
+        _ => shard.drop(port, DropReason::HostPoliced),
+    }
+}
+
+/// Sends a frame to the one endpoint that the FDB names.
+#[inline]
+fn unicast<F: Frame>(
+    frame: F,
+    arrival: &Arrival,
+    port: PortId,
+    to: EndpointId,
+    shard: &mut Shard,
+    out: &mut Outbox<F>,
+) {
+    if reaches(arrival, to, &shard.tables) {
+        send(frame, arrival, port, to, shard, out);
+    } else {
+        shard.drop(port, DropReason::SplitHorizon);
+    }
+}
+
+/// False for the endpoint that the frame came from (L2h) and for those of its split-horizon group (L2g).
+#[inline]
+pub(super) fn reaches(arrival: &Arrival, to: EndpointId, tables: &Tables) -> bool {
+    if to == arrival.from {
+        return false;
+    }
+    if arrival.group == 0 {
+        return true;
+    }
+    let Some(endpoint) = tables.endpoints.get(to.index()) else { return false };
+    let Way::Tunnel(tunnel) = &endpoint.way else { return true };
+    let groups = tables.segments.get(arrival.segment().index()).map_or([0; 2], |segment: &Segment| segment.groups);
+    groups[tunnel.encap as usize] != arrival.group
+}
+
+/// Dresses a frame and queues it.
+#[inline]
+pub(super) fn send<F: Frame>(
+    mut frame: F,
+    arrival: &Arrival,
+    port: PortId,
+    to: EndpointId,
+    shard: &mut Shard,
+    out: &mut Outbox<F>,
+) {
+    let bytes = frame.len();
+    let Some(endpoint) = shard.tables.endpoints.get(to.index()) else {
+        return shard.drop(port, DropReason::NoDestination);
+    };
+    match dress(&mut frame, arrival, endpoint, &shard.tables, &mut out.identification) {
+        Ok(exit) => {
+            if out.send(exit, frame).is_err() {
+                return shard.drop(exit, DropReason::TxFull);
+            }
+            if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
+                flow.tx.add(bytes);
+            }
+            if let Some(flow) = shard.counters.endpoints.get_mut(to.index()) {
+                flow.tx.add(bytes);
+            }
+        }
+        Err(reason) => shard.drop(port, reason),
+    }
+}

@@ -1,0 +1,28 @@
+//! The path of a frame: four calls in the order in which they happen.
+
+pub mod classify;
+mod dress;
+mod flood;
+mod forward;
+mod learn;
+mod outbox;
+mod termination;
+
+pub use classify::classify;
+pub use dress::Trouble;
+pub use flood::resume;
+pub use forward::forward;
+pub use learn::{learn, lookup};
+pub use outbox::{Outbox, Queue};
+
+use crate::batch::Batch;
+use crate::frame::Pool;
+use crate::shard::Shard;
+
+/// Takes every frame of `batch` to its fate: into `out`, or dropped and counted.
+pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
+    classify(batch, shard);
+    learn(batch, shard);
+    lookup(batch, shard);
+    forward(batch, shard, pool, out);
+}
