@@ -14,9 +14,12 @@ pub const HEADROOM: usize = 384;
 /// Bytes of head that a replica has of its own.
 const OWN: usize = 128;
 
-/// A frame on the heap. Counts itself in and out of its pool.
+/// A frame on the heap, as thin as an mbuf's pointer. Counts itself in and out of its pool.
 #[derive(Debug)]
-pub struct HeapFrame {
+pub struct HeapFrame(Box<Body>);
+
+#[derive(Debug)]
+struct Body {
     head: Vec<u8>,
     start: usize,
     tails: Vec<Arc<Vec<u8>>>,
@@ -25,7 +28,7 @@ pub struct HeapFrame {
     in_use: Arc<AtomicUsize>,
 }
 
-impl Drop for HeapFrame {
+impl Drop for Body {
     fn drop(&mut self) {
         self.in_use.fetch_sub(1, Ordering::Relaxed);
     }
@@ -35,14 +38,14 @@ impl HeapFrame {
     /// All bytes, as they would be on the wire: what the device was asked to do is done.
     pub fn wire(&self) -> Vec<u8> {
         let mut bytes = self.head().to_vec();
-        for tail in &self.tails {
+        for tail in &self.0.tails {
             bytes.extend_from_slice(tail);
         }
-        if let at @ 1.. = usize::from(self.offload.ipv4_checksum_at) {
+        if let at @ 1.. = usize::from(self.0.offload.ipv4_checksum_at) {
             let field = crate::wire::checksum::finish(crate::wire::checksum::sum(&bytes[at..at + 20]));
             bytes[at + 10..at + 12].copy_from_slice(&field.to_be_bytes());
         }
-        if let Some(tci) = self.offload.insert {
+        if let Some(tci) = self.0.offload.insert {
             let [a, b] = tci.to_be_bytes();
             bytes.splice(12..12, [0x81, 0x00, a, b]);
         }
@@ -51,53 +54,53 @@ impl HeapFrame {
 
     /// The frame as if the NIC had said this of it.
     pub fn with_meta(mut self, meta: RxMeta) -> Self {
-        self.meta = meta;
+        self.0.meta = meta;
         self
     }
 
     /// The same bytes in pieces: the head keeps `head` of them, each further piece has at most `piece`.
     pub fn split(mut self, head: usize, piece: usize) -> Self {
-        let keep = self.start + head.min(self.head.len() - self.start);
-        let rest = self.head.split_off(keep);
-        self.tails = rest.chunks(piece.max(1)).map(|part| Arc::new(part.to_vec())).collect();
+        let keep = self.0.start + head.min(self.0.head.len() - self.0.start);
+        let rest = self.0.head.split_off(keep);
+        self.0.tails = rest.chunks(piece.max(1)).map(|part| Arc::new(part.to_vec())).collect();
         self
     }
 }
 
 impl Frame for HeapFrame {
     fn head(&self) -> &[u8] {
-        &self.head[self.start..]
+        &self.0.head[self.0.start..]
     }
 
     fn head_mut(&mut self) -> &mut [u8] {
-        &mut self.head[self.start..]
+        &mut self.0.head[self.0.start..]
     }
 
     fn len(&self) -> usize {
-        self.head.len() - self.start + self.tails.iter().map(|tail| tail.len()).sum::<usize>()
+        self.0.head.len() - self.0.start + self.0.tails.iter().map(|tail| tail.len()).sum::<usize>()
     }
 
     fn for_each_tail(&self, mut each: impl FnMut(&[u8])) {
-        for tail in &self.tails {
+        for tail in &self.0.tails {
             each(tail);
         }
     }
 
     fn grow_front(&mut self, bytes: usize) -> Option<&mut [u8]> {
-        self.start = self.start.checked_sub(bytes)?;
+        self.0.start = self.0.start.checked_sub(bytes)?;
         Some(self.head_mut())
     }
 
     fn trim_front(&mut self, bytes: usize) {
-        self.start = (self.start + bytes).min(self.head.len());
+        self.0.start = (self.0.start + bytes).min(self.0.head.len());
     }
 
     fn truncate(&mut self, len: usize) {
         let mut left = len;
-        let head = self.head.len() - self.start;
-        self.head.truncate(self.start + left);
+        let head = self.0.head.len() - self.0.start;
+        self.0.head.truncate(self.0.start + left);
         left = left.saturating_sub(head);
-        self.tails.retain_mut(|tail| {
+        self.0.tails.retain_mut(|tail| {
             let keep = left.min(tail.len());
             if keep < tail.len() {
                 *tail = Arc::new(tail[..keep].to_vec());
@@ -108,11 +111,11 @@ impl Frame for HeapFrame {
     }
 
     fn meta(&self) -> RxMeta {
-        self.meta
+        self.0.meta
     }
 
     fn set_offload(&mut self, offload: TxOffload) {
-        self.offload = offload;
+        self.0.offload = offload;
     }
 }
 
@@ -139,14 +142,14 @@ impl HeapPool {
             self.in_use.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        Some(HeapFrame {
+        Some(HeapFrame(Box::new(Body {
             head,
             start: HEADROOM,
             tails,
             meta: RxMeta::default(),
             offload: TxOffload::default(),
             in_use: Arc::clone(&self.in_use),
-        })
+        })))
     }
 }
 
@@ -167,7 +170,7 @@ impl Pool for HeapPool {
         if own < head.len() {
             tails.push(Arc::new(head[own..].to_vec()));
         }
-        tails.extend(original.tails.iter().cloned());
+        tails.extend(original.0.tails.iter().cloned());
         self.take(with_headroom(&head[..own]), tails)
     }
 
