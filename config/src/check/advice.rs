@@ -1,0 +1,129 @@
+//! What is legal, and still worth a second look.
+
+use std::net::IpAddr;
+
+use super::Draft;
+use super::segment::{FloodDraft, SegmentDraft};
+use crate::reader::Reader;
+use crate::scalar::contains;
+use crate::types::{Flood, Model, Segment};
+
+/// The UDP port of Linux before VXLAN had one of its own.
+const OLD_LINUX_PORT: u16 = 8472;
+
+pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
+    vtep(reader, draft, model);
+    ports(reader, draft, model);
+    for (index, (segment, checked)) in draft.segments.iter().zip(&model.segments).enumerate() {
+        let attached = model.ports.iter().flat_map(|port| &port.attachments).any(|one| one.segment == index);
+        attachments(reader, segment, attached);
+        flooding(reader, segment, model, checked);
+        learning(reader, segment, checked, draft.fdb_size);
+    }
+}
+
+fn vtep(reader: &Reader, draft: &Draft, model: &Model) {
+    if draft.vtep.vxlan_port.0 == OLD_LINUX_PORT {
+        let rule = "8472 is the VXLAN port of old Linux kernels, not the standard one";
+        reader.warning(
+            draft.vtep.vxlan_port.1,
+            rule,
+            "make sure that every other VTEP uses it too, or remove it for 4789",
+        );
+    }
+    let own = || model.ports.iter().filter_map(|port| port.underlay.as_ref()).flat_map(|one| &one.addresses);
+    for (source, at) in &draft.vtep.sources {
+        // A source outside every connected subnet is a loopback address that a routing daemon announces.
+        if own().any(|address| contains(*address, *source)) && !own().any(|(address, _)| address == source) {
+            let rule = format!("{source} is in an underlay subnet but is not one of its 'addresses'");
+            reader.warning(*at, rule, "use an address of the underlay, or one that is routed to this gateway");
+        }
+    }
+}
+
+fn ports(reader: &Reader, draft: &Draft, model: &Model) {
+    let underlay = model.ports.iter().filter(|port| port.underlay.is_some()).map(|port| port.mtu).min();
+    for (draft, port) in draft.ports.iter().zip(&model.ports) {
+        if port.underlay.is_none() && port.attachments.is_empty() {
+            let rule = format!("port '{}' has neither 'vlans' nor 'underlay': it drops every frame", port.name);
+            reader.warning(draft.at, rule, "map its VLANs to VNIs");
+        }
+        let segments = port.attachments.iter().filter_map(|attachment| model.segments.get(attachment.segment));
+        let overhead = segments.map(|segment| overhead(model, segment)).max().unwrap_or(0);
+        let (Some(underlay), true) = (underlay, overhead > 0 && port.underlay.is_none()) else { continue };
+        if u32::from(underlay) < u32::from(port.mtu) + overhead {
+            let at = draft.mtu.map_or(draft.at, |(_, at)| at);
+            let rule = format!(
+                "full frames of port '{}' (MTU {}) need {} bytes in the underlay, which has {underlay}",
+                port.name,
+                port.mtu,
+                u32::from(port.mtu) + overhead
+            );
+            reader.warning(at, rule, "raise the underlay port's 'mtu', or lower this one");
+        }
+    }
+}
+
+/// Bytes that encapsulation adds to a frame's payload, the underlay's Ethernet header not counted.
+fn overhead(model: &Model, segment: &Segment) -> u32 {
+    let ip = if model.vtep.source_v6.is_some() { 40 } else { 20 };
+    let tag = if segment.inner_vlan_pass { 4 } else { 0 };
+    let options = u32::try_from(segment.outer.geneve_options.len()).unwrap_or(0);
+    14 + tag + 8 + 8 + ip + options
+}
+
+fn attachments(reader: &Reader, segment: &SegmentDraft, attached: bool) {
+    if !attached && !segment.stitch {
+        let Some((vni, at)) = segment.vni else { return };
+        reader.warning(at, format!("no port is attached to VNI {vni}"), format!("map a VLAN to it with 'vni: {vni}'"));
+    }
+}
+
+fn flooding(reader: &Reader, segment: &SegmentDraft, model: &Model, checked: &Segment) {
+    let has_underlay = model.ports.iter().any(|port| port.underlay.is_some());
+    if let (Flood::Vteps(list), true) =
+        (&checked.flood, has_underlay && !matches!(segment.flood, Some(FloodDraft::Wrong)))
+        && list.is_empty()
+    {
+        let at = match &segment.flood {
+            Some(FloodDraft::Vteps(at, _)) => *at,
+            _ => segment.vni.map_or(segment.at, |(_, at)| at),
+        };
+        let rule = "the flood list is empty: broadcasts, ARP among them, do not leave this gateway";
+        reader.warning(at, rule, "list the other VTEPs under 'flood', unless a controller brings them");
+    }
+    if let (Flood::Group { group, port }, Some(FloodDraft::Group { group: (_, at), .. })) =
+        (&checked.flood, &segment.flood)
+        && let Some(underlay) = model.ports.get(*port).and_then(|port| port.underlay.as_ref())
+    {
+        group_needs_kernel(reader, *at, *group, underlay.via.is_some());
+    }
+}
+
+fn group_needs_kernel(reader: &Reader, at: crate::document::At, group: IpAddr, via: bool) {
+    if via {
+        let rule = format!("the underlay has 'via', so no kernel joins {group}: frames are sent to it, none come");
+        reader.warning(at, rule, "give the underlay 'addresses' instead of 'via' to receive the group");
+    }
+}
+
+fn learning(reader: &Reader, segment: &SegmentDraft, checked: &Segment, fdb_size: u32) {
+    let learning = &checked.learning;
+    if !learning.enabled && checked.statics.is_empty() {
+        let rule = "learning is off and no static MAC is given: every frame is flooded or dropped";
+        reader.warning(segment.learning.enabled_at, rule, "add 'static' entries, unless a controller brings them");
+    }
+    if learning.enabled && learning.ageing.is_none() {
+        reader.warning(
+            segment.learning.ageing_at,
+            "with ageing 0 a learned MAC is never forgotten",
+            "use 300 unless stations never move",
+        );
+    }
+    if let Some((limit, at)) = segment.learning.limit
+        && limit > fdb_size
+    {
+        let rule = format!("the limit {limit} is above the size of the forwarding table, {fdb_size}");
+        reader.warning(at, rule, "raise 'fdb.size', or lower the limit");
+    }
+}
