@@ -109,6 +109,11 @@ impl<T> Ring<T> {
         self.0.len()
     }
 
+    /// True when there is no room.
+    pub fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
     /// True when nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,3 +1,375 @@
-//! Control: decides what every core knows. A plain struct without sockets, threads or clocks.
+//! Control: decides what every core knows, and tells it.
+//!
+//! [`Control`] is a plain struct without sockets, threads or clocks. Around it, whoever owns those calls
+//!
+//! 1. [`Control::handle`] for every [`Event`], as many as there are;
+//! 2. [`Control::settle`] once after them, and does what the [`Effects`] say;
+//! 3. [`Control::feed`] for every core.
+//!
+//! What the operator asks for and gets an answer to are functions of their own: [`Control::reload`],
+//! [`Control::flush`], and the `view_` functions.
 
+pub mod compile;
+pub mod fdb;
+pub mod ids;
+pub mod layout;
+pub mod limits;
+pub mod news;
+mod operate;
+mod show;
+mod strangers;
 pub mod view;
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use config::types::{Accept, Encap, Model};
+
+pub use self::compile::PortFacts;
+use self::compile::hops::Underlay;
+pub use self::compile::hops::{Hop, Resolution};
+use self::compile::{Naming, Plan};
+use self::fdb::Authority;
+use self::news::{News, Subject};
+pub use self::operate::{Flush, NeedsRestart, UnknownName};
+pub use self::show::FdbFilter;
+use self::strangers::Strangers;
+use crate::counters::Counters;
+use crate::frame::PortId;
+use crate::link::{Report, Ring, Update};
+use crate::tables::{FdbEntry, FdbKey, SegmentId, Tables, TunnelKey, Way};
+
+/// Nanoseconds since any fixed moment; the same clock for cores and control.
+pub type Nanos = u64;
+
+/// Something that control takes note of.
+#[derive(Debug)]
+pub enum Event {
+    /// A core has something to say.
+    Report {
+        /// Which core: its place in `workers.cores`.
+        core: usize,
+        /// What.
+        report: Report,
+    },
+    /// How VTEPs are reached now; those not mentioned are reached as before.
+    NextHops(Vec<(IpAddr, Resolution)>),
+    /// Time has passed: some ten times a second.
+    Tick,
+    /// Someone wants to know the counters: ask the cores.
+    Count,
+    /// The cores are to end.
+    Stop,
+}
+
+/// What is to be done outside. `None` means as before.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Effects {
+    /// All VTEP addresses whose next hops are wanted: resolve the new ones, forget the missing ones.
+    pub next_hops: Option<BTreeSet<IpAddr>>,
+    /// All underlay groups to be a member of, by port: join the new ones, leave the missing ones.
+    pub groups: Option<BTreeSet<(PortId, IpAddr)>>,
+}
+
+/// One core, as control sees it.
+#[derive(Debug)]
+struct Core {
+    /// The kernel's number.
+    cpu: u16,
+    /// The version of the tables that it was told.
+    version: u64,
+    /// Its counters when last asked.
+    counters: Box<Counters>,
+    /// A box for the next answer, when it is not under way.
+    spare: Option<Box<Counters>>,
+    /// The spare box is to be sent.
+    asked: bool,
+    /// It is to end.
+    stop: bool,
+    /// It has ended.
+    stopped: bool,
+}
+
+/// The state of the gateway.
+#[derive(Debug)]
+pub struct Control {
+    model: Model,
+    facts: Vec<PortFacts>,
+    resolutions: HashMap<IpAddr, Resolution>,
+    naming: Naming,
+    /// Its tables are what every core has or will have, learning limits and next hops included.
+    plan: Plan,
+    /// Counts the plans.
+    version: u64,
+    fdb: Authority,
+    strangers: Strangers,
+    news: News,
+    cores: Vec<Core>,
+    /// What the outside was told to resolve and to join.
+    told: Effects,
+    /// Reused: MACs that cores must hear of.
+    changed: Vec<FdbKey>,
+}
+
+impl Control {
+    /// Control over the cores of `model`. `facts` are those of its ports, in order.
+    pub fn new(model: Model, facts: Vec<PortFacts>) -> Self {
+        let cores: Vec<Core> = model.workers.cores.iter().map(|&cpu| Core::new(cpu)).collect();
+        let mut naming = Naming::default();
+        let resolutions = HashMap::new();
+        let underlay = Underlay { model: &model, facts: &facts, resolutions: &resolutions };
+        let plan = compile::compile(&underlay, [], &mut naming);
+        let mut control = Self {
+            facts,
+            resolutions,
+            naming,
+            plan,
+            version: 0,
+            fdb: Authority::default(),
+            strangers: Strangers::default(),
+            news: News::new(cores.len()),
+            cores,
+            told: Effects::default(),
+            changed: Vec::new(),
+            model,
+        };
+        control.arrange(true);
+        control.changed.clear();
+        control
+    }
+
+    /// The tables that a core starts with.
+    pub fn tables(&self) -> Box<Tables> {
+        Box::new(self.plan.tables.clone())
+    }
+
+    /// The FDB entries that a core starts with.
+    pub fn entries(&self) -> impl Iterator<Item = (FdbKey, FdbEntry)> + '_ {
+        self.fdb.iter().map(|(key, record)| (key, record.place.entry(record.origin)))
+    }
+
+    /// Takes note of an event.
+    pub fn handle(&mut self, event: Event, now: Nanos) {
+        match event {
+            Event::Report { core, report } => self.report(core, report, now),
+            Event::NextHops(resolved) => self.next_hops(resolved),
+            Event::Tick => {
+                self.fdb.age(now, &mut self.changed);
+                self.publish();
+                let Self { strangers, fdb, plan, .. } = self;
+                strangers.age(now, |key| plan.tunnels.get(key).is_some_and(|&id| fdb.limits().at_endpoint(id) > 0));
+            }
+            Event::Count => self.cores.iter_mut().for_each(|core| core.asked = true),
+            Event::Stop => self.cores.iter_mut().for_each(|core| core.stop = true),
+        }
+    }
+
+    fn report(&mut self, core: usize, report: Report, now: Nanos) {
+        match report {
+            Report::Learned { key, entry } => {
+                self.fdb.learn(key, entry.into(), now, &mut self.changed);
+                self.publish();
+            }
+            Report::Seen(key) => self.fdb.touch(key, now),
+            Report::UnknownVtep { segment, remote, encap } => {
+                if self.may_send(segment, TunnelKey { remote, encap }) {
+                    self.strangers.meet(TunnelKey { remote, encap }, self.model.vtep.learned_vteps as usize, now);
+                }
+            }
+            Report::Retired(_) | Report::RetiredHops(_) => {}
+            Report::Counters(counters) => {
+                let core = &mut self.cores[core];
+                core.spare = Some(std::mem::replace(&mut core.counters, counters));
+            }
+            Report::Stopped => self.cores[core].stopped = true,
+        }
+    }
+
+    /// True when a VTEP that nobody listed may become a tunnel (CONFORMANCE L2b).
+    fn may_send(&self, segment: SegmentId, key: TunnelKey) -> bool {
+        let vtep = &self.model.vtep;
+        let segment = self.segment(segment);
+        let ours =
+            vtep.source_v4.is_some_and(|own| key.remote == own) || vtep.source_v6.is_some_and(|own| key.remote == own);
+        let has_number = |segment: &config::types::Segment| match key.encap {
+            Encap::Vxlan => segment.vxlan.is_some(),
+            Encap::Geneve => segment.geneve.is_some(),
+        };
+        segment.is_some_and(|segment| segment.accept == Accept::Any && has_number(segment))
+            && self.underlay().source(key.remote).is_some()
+            && !ours
+            && !key.remote.is_multicast()
+            && !key.remote.is_unspecified()
+            && !self.plan.tunnels.contains_key(&key)
+    }
+
+    /// Takes over next hops, and tells the cores where that changes a header (CONFORMANCE CTL3: updates followed).
+    fn next_hops(&mut self, resolved: Vec<(IpAddr, Resolution)>) {
+        for (remote, resolution) in resolved {
+            if !self.plan.next_hops.contains(&remote) || self.resolutions.get(&remote) == Some(&resolution) {
+                continue;
+            }
+            self.resolutions.insert(remote, resolution);
+            for encap in [Encap::Vxlan, Encap::Geneve] {
+                let key = TunnelKey { remote, encap };
+                let Some(&endpoint) = self.plan.tunnels.get(&key) else { continue };
+                let hops = self.underlay().hops(key);
+                if let Way::Tunnel(tunnel) = &mut self.plan.tables.endpoints[endpoint.index()].way
+                    && tunnel.hops != hops
+                {
+                    tunnel.hops = hops;
+                    self.news.add(Subject::Hops(endpoint));
+                }
+            }
+        }
+    }
+
+    /// After a round of events: compiles anew when unlisted VTEPs came or went, opens and closes learning where limits
+    /// were crossed, and says what is to be done outside.
+    pub fn settle(&mut self, now: Nanos) -> Effects {
+        if self.strangers.changed(now) {
+            self.recompile(false);
+        }
+        let Self { fdb, plan, news, .. } = self;
+        let (limits, layout) = fdb.limits_and_layout();
+        limits.settle(|subject, full| {
+            let changed = match subject {
+                Subject::Segment(id) => {
+                    let learns = layout.segment(id).is_some_and(|rules| rules.learning) && !full;
+                    std::mem::replace(&mut plan.tables.segments[id.index()].learns, learns) != learns
+                }
+                Subject::Endpoint(id) => {
+                    let learns = layout.speaks(id) && !full;
+                    std::mem::replace(&mut plan.tables.endpoints[id.index()].learns, learns) != learns
+                }
+                Subject::Mac(_) | Subject::Hops(_) => false,
+            };
+            if changed {
+                news.add(subject);
+            }
+        });
+        let mut effects = Effects::default();
+        if self.told.next_hops.as_ref() != Some(&self.plan.next_hops) {
+            self.told.next_hops = Some(self.plan.next_hops.clone());
+            effects.next_hops = self.told.next_hops.clone();
+        }
+        if self.told.groups.as_ref() != Some(&self.plan.groups) {
+            self.told.groups = Some(self.plan.groups.clone());
+            effects.groups = self.told.groups.clone();
+        }
+        effects
+    }
+
+    /// The next update for a core; the caller sends it. Ask only while there is room in the ring: what is taken here is
+    /// not told again. New tables always come first, so whatever follows names only what the core has heard of.
+    pub fn next(&mut self, core: usize) -> Option<Update> {
+        let Self { cores, plan, fdb, news, version, .. } = self;
+        let reader = &mut cores[core];
+        if reader.stopped {
+            return None;
+        }
+        if std::mem::take(&mut reader.stop) {
+            return Some(Update::Stop);
+        }
+        if reader.version != *version {
+            reader.version = *version;
+            return Some(Update::Tables(Box::new(plan.tables.clone())));
+        }
+        if reader.asked
+            && let Some(mut counters) = reader.spare.take()
+        {
+            reader.asked = false;
+            counters.resize(plan.tables.ports.len(), plan.tables.segments.len(), plan.tables.endpoints.len());
+            return Some(Update::Count(counters));
+        }
+        Some(match news.next(core)? {
+            Subject::Mac(key) => fdb.entry(key).map_or(Update::Remove(key), |entry| Update::Put(key, entry)),
+            Subject::Hops(id) => match &plan.tables.endpoints[id.index()].way {
+                Way::Tunnel(tunnel) => Update::Hops(id, tunnel.hops.clone()),
+                _ => Update::Hops(id, Vec::new()),
+            },
+            Subject::Segment(id) => Update::LearnInSegment(id, plan.tables.segments[id.index()].learns),
+            Subject::Endpoint(id) => Update::LearnAtEndpoint(id, plan.tables.endpoints[id.index()].learns),
+        })
+    }
+
+    /// Tells a core what it has not heard yet, as far as there is room. Returns how many updates were sent. The caller
+    /// is the ring's only sender.
+    pub fn feed(&mut self, core: usize, ring: &Ring<Update>) -> usize {
+        let mut sent = 0;
+        while !ring.is_full()
+            && let Some(update) = self.next(core)
+            && ring.send(update).is_ok()
+        {
+            sent += 1;
+        }
+        sent
+    }
+
+    /// True when every core has ended.
+    pub fn all_stopped(&self) -> bool {
+        self.cores.iter().all(|core| core.stopped)
+    }
+
+    /// The configuration in force.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn segment(&self, id: SegmentId) -> Option<&config::types::Segment> {
+        self.plan.indices.get(id.index()).copied().flatten().map(|index| &self.model.segments[index])
+    }
+
+    fn underlay(&self) -> Underlay<'_> {
+        Underlay { model: &self.model, facts: &self.facts, resolutions: &self.resolutions }
+    }
+
+    /// Compiles the model and the strangers; `statics`: the operator's MACs may be others than before.
+    fn recompile(&mut self, statics: bool) {
+        let Self { model, facts, resolutions, naming, strangers, .. } = self;
+        let underlay = Underlay { model, facts, resolutions };
+        self.plan = compile::compile(&underlay, strangers.iter(), naming);
+        self.version += 1;
+        self.resolutions.retain(|address, _| self.plan.next_hops.contains(address));
+        self.arrange(statics);
+        self.publish();
+    }
+
+    /// Puts the plan in force for MACs, and limits that are reached into the plan.
+    fn arrange(&mut self, statics: bool) {
+        let statics = statics.then(|| self.plan.statics(&self.model));
+        self.fdb.arrange(std::mem::take(&mut self.plan.layout), statics.as_ref(), &mut self.changed);
+        let limits = self.fdb.limits();
+        for &id in &self.plan.segments {
+            self.plan.tables.segments[id.index()].learns &= !limits.segment_is_full(id);
+        }
+        for &id in self.plan.attachments.iter().flatten() {
+            self.plan.tables.endpoints[id.index()].learns &= !limits.endpoint_is_full(id);
+        }
+    }
+
+    /// Every core is to hear of the MACs that changed.
+    fn publish(&mut self) {
+        for key in self.changed.drain(..) {
+            self.news.add(Subject::Mac(key));
+        }
+    }
+}
+
+impl Core {
+    fn new(cpu: u16) -> Self {
+        let counters = || Box::new(Counters::new(0, 0, 0));
+        let (stop, stopped) = (false, false);
+        Self { cpu, version: 0, counters: counters(), spare: Some(counters()), asked: false, stop, stopped }
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

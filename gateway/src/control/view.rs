@@ -163,8 +163,10 @@ pub struct VtepView {
     pub hint: Option<String>,
     /// Next hops; several share the load.
     pub next_hops: Vec<NextHopView>,
-    /// Names of the segments that flood to it or have static MACs behind it.
+    /// Names of the segments that flood to it or have static MACs behind it: the first 64.
     pub vnis: Vec<String>,
+    /// How many those segments are.
+    pub vni_count: u64,
     /// MACs known behind it.
     pub macs: u64,
     /// Frames that came from it.

@@ -20,7 +20,7 @@ impl EndpointId {
 }
 
 /// An endpoint.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     /// Counts the uses of this number: FDB entries with another generation are stale and read as misses.
     pub generation: u8,
@@ -31,7 +31,7 @@ pub struct Endpoint {
 }
 
 /// What an endpoint is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub enum Way {
     /// Number not in use.
     #[default]

@@ -20,7 +20,7 @@ pub use tunnels::{Sources, Tunnel, TunnelKey, Vnis};
 ///
 /// Identifiers are stable over the life of the process: control never gives a number to another thing while an old use
 /// of it may be about, and counts `generation`s where it must.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// By [`crate::frame::PortId`].
     pub ports: Vec<PortTable>,

@@ -1,0 +1,84 @@
+//! Flood lists and member sets, equal ones once (CONFORMANCE BUM1, BUM3, BUM4).
+
+use std::collections::{HashMap, HashSet};
+
+use config::types::{Accept, Flood, Model, Segment as Settings};
+
+use super::{Plan, key, segments};
+use crate::tables::{EndpointId, FloodList, Segment, TunnelKey};
+
+/// Collects the lists of all segments.
+pub struct Floods {
+    lists: Vec<FloodList>,
+    floods: HashMap<Box<[EndpointId]>, u32>,
+    members: HashMap<Box<[EndpointId]>, u32>,
+    /// Attachments of each of the model's segments, in the order of the ports.
+    attachments: Vec<Vec<EndpointId>>,
+}
+
+impl Floods {
+    /// Knows the attachments of every segment.
+    pub fn new(plan: &Plan, model: &Model) -> Self {
+        let mut attachments = vec![Vec::new(); model.segments.len()];
+        for (port, ids) in model.ports.iter().zip(&plan.attachments) {
+            for (attachment, &id) in port.attachments.iter().zip(ids) {
+                attachments[attachment.segment].push(id);
+            }
+        }
+        Self { lists: Vec::new(), floods: HashMap::new(), members: HashMap::new(), attachments }
+    }
+
+    /// The indices of a segment's flood list and of its member set: its attachments and then its tunnels (or the group);
+    /// the tunnels of its list and of its static MACs.
+    pub fn of(
+        &mut self,
+        tunnels: &HashMap<TunnelKey, EndpointId>,
+        index: usize,
+        segment: &Settings,
+        group: Option<EndpointId>,
+    ) -> (u32, u32) {
+        let mut listed = Vec::new();
+        if let Flood::Vteps(remotes) = &segment.flood {
+            let mut once = HashSet::with_capacity(remotes.len());
+            listed.extend(remotes.iter().map(|&remote| tunnels[&key(remote)]).filter(|&id| once.insert(id)));
+        }
+        let mut to = std::mem::take(&mut self.attachments[index]);
+        to.extend_from_slice(&listed);
+        to.extend(group);
+        let flood = self.flood(to);
+        let members = match segment.accept {
+            Accept::Any => Segment::ANY,
+            Accept::Known => {
+                listed.extend(segments::static_remotes(segment).map(|remote| tunnels[&key(remote)]));
+                listed.sort_unstable();
+                listed.dedup();
+                self.members(listed)
+            }
+        };
+        (flood, members)
+    }
+
+    /// A list to flood to. No bits: nobody asks a flood list for its members, and attachments have high numbers.
+    fn flood(&mut self, to: Vec<EndpointId>) -> u32 {
+        let lists = &mut self.lists;
+        *self.floods.entry(to.into()).or_insert_with_key(|to| {
+            lists.push(FloodList { to: to.clone(), set: Box::default() });
+            lists.len() as u32 - 1
+        })
+    }
+
+    /// A set of tunnels. No list: nobody floods to it.
+    fn members(&mut self, tunnels: Vec<EndpointId>) -> u32 {
+        let lists = &mut self.lists;
+        *self.members.entry(tunnels.into()).or_insert_with_key(|tunnels| {
+            let set = FloodList::new(tunnels.to_vec()).set;
+            lists.push(FloodList { to: Box::default(), set });
+            lists.len() as u32 - 1
+        })
+    }
+
+    /// All lists.
+    pub fn finish(self) -> Vec<FloodList> {
+        self.lists
+    }
+}

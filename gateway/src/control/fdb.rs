@@ -1,0 +1,261 @@
+//! The authority on where MACs are. Cores report what they see; this rules, and every core hears the ruling.
+//!
+//! - The operator's entries win over a controller's, and those over learned ones; no frame moves or ages them
+//!   (CONFORMANCE L2f).
+//! - A learned MAC is where it was last seen: the last report taken wins, for every core alike (L2d). The same MAC in two
+//!   segments is two MACs (ISO2).
+//! - A learned MAC that no core has used as a source for its segment's ageing time is forgotten (L2o).
+//! - Beyond a limit of the segment, the port or the attachment nothing is learned; what is known stays (L2k).
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::Nanos;
+use super::layout::{Layout, Place};
+use super::limits::Limits;
+use crate::tables::{FdbEntry, FdbKey, Origin};
+
+/// Most MACs forgotten in one call of [`Authority::age`]; the rest follow in the next.
+const FORGOTTEN_AT_ONCE: usize = 16_384;
+
+/// What is known of a MAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where it is.
+    pub place: Place,
+    /// Who says so; never [`Origin::Fresh`].
+    pub origin: Origin,
+    /// When a core last reported it, for learned ones.
+    pub seen: Nanos,
+    /// When the ageing queue looks at it next; `Nanos::MAX` never.
+    due: Nanos,
+}
+
+/// The authoritative FDB of all segments.
+///
+/// Functions that change where MACs are append the keys to a list: every core must hear of each, also where the truth
+/// is as before, because the core that reported has put in something of its own.
+#[derive(Debug, Default)]
+pub struct Authority {
+    records: HashMap<FdbKey, Record>,
+    /// Controller entries that stand behind the operator's.
+    behind: HashMap<FdbKey, Place>,
+    layout: Layout,
+    limits: Limits,
+    queue: BinaryHeap<Reverse<(Nanos, FdbKey)>>,
+}
+
+impl Authority {
+    /// A core has seen a MAC as a source at a place where it did not expect it.
+    pub fn learn(&mut self, key: FdbKey, place: Place, now: Nanos, news: &mut Vec<FdbKey>) {
+        news.push(key);
+        if !self.layout.has(key, place) || !self.layout.learns(key) {
+            return;
+        }
+        let known = self.records.get(&key).copied();
+        let may = match known {
+            Some(record) if record.origin > Origin::Learned => false,
+            Some(record) => self.limits.may_move(record.place.endpoint, place.endpoint),
+            None => !self.limits.segment_is_full(key.segment()) && !self.limits.endpoint_is_full(place.endpoint),
+        };
+        if !may {
+            return;
+        }
+        match known {
+            Some(record) if record.place == place => {
+                self.records.insert(key, Record { seen: now, ..record });
+            }
+            _ => {
+                self.remove(key);
+                self.insert(key, place, Origin::Learned, now);
+            }
+        }
+    }
+
+    /// A core has used a learned MAC as a source in a new age epoch.
+    pub fn touch(&mut self, key: FdbKey, now: Nanos) {
+        if let Some(record) = self.records.get_mut(&key)
+            && record.origin == Origin::Learned
+        {
+            record.seen = now;
+        }
+    }
+
+    /// A controller says where a MAC is (`None`: it no longer does).
+    pub fn assign(&mut self, key: FdbKey, place: Option<Place>, news: &mut Vec<FdbKey>) {
+        let known = self.records.get(&key).copied();
+        if known.is_some_and(|record| record.origin == Origin::Static) {
+            match place {
+                Some(place) => self.behind.insert(key, place),
+                None => self.behind.remove(&key),
+            };
+            return;
+        }
+        match place {
+            Some(place) if self.layout.has(key, place) => {
+                self.remove(key);
+                self.insert(key, place, Origin::Controller, 0);
+            }
+            _ if known.is_some_and(|record| record.origin == Origin::Controller) => self.remove(key),
+            _ => return,
+        }
+        news.push(key);
+    }
+
+    /// Forgets learned MACs that were not used for their segment's ageing time.
+    pub fn age(&mut self, now: Nanos, news: &mut Vec<FdbKey>) {
+        let mut forgotten = 0;
+        while let Some(&Reverse((due, key))) = self.queue.peek()
+            && due <= now
+            && forgotten < FORGOTTEN_AT_ONCE
+        {
+            self.queue.pop();
+            let Some(record) = self.records.get(&key).filter(|record| record.due == due) else { continue };
+            match self.deadline(key, record.seen) {
+                Some(deadline) if deadline <= now => {
+                    self.remove(key);
+                    news.push(key);
+                    forgotten += 1;
+                }
+                deadline => self.enqueue(key, deadline),
+            }
+        }
+    }
+
+    fn deadline(&self, key: FdbKey, seen: Nanos) -> Option<Nanos> {
+        Some(seen.saturating_add(self.layout.segment(key.segment())?.patience()?))
+    }
+
+    fn enqueue(&mut self, key: FdbKey, deadline: Option<Nanos>) {
+        if let Some(record) = self.records.get_mut(&key) {
+            record.due = deadline.unwrap_or(Nanos::MAX);
+            if let Some(due) = deadline {
+                self.queue.push(Reverse((due, key)));
+            }
+        }
+    }
+
+    /// Forgets the learned MACs that `which` picks (CONFORMANCE L2l: others stay).
+    pub fn flush(&mut self, which: impl Fn(FdbKey, Place) -> bool, news: &mut Vec<FdbKey>) {
+        self.remove_where(|key, record| record.origin == Origin::Learned && which(key, record.place), news);
+    }
+
+    fn remove_where(&mut self, which: impl Fn(FdbKey, &Record) -> bool, news: &mut Vec<FdbKey>) {
+        let from = news.len();
+        news.extend(self.records.iter().filter(|(key, record)| which(**key, record)).map(|(&key, _)| key));
+        for &key in &news[from..] {
+            self.remove(key);
+        }
+    }
+
+    /// Goes over to the rules of a new configuration: entries of what is gone go, all others stay (CONFORMANCE CTL2).
+    /// `statics` are all of the operator's entries; `None` leaves them as they are.
+    pub fn arrange(&mut self, layout: Layout, statics: Option<&HashMap<FdbKey, Place>>, news: &mut Vec<FdbKey>) {
+        let stays = |key: FdbKey, record: &Record| match (record.origin, statics) {
+            (Origin::Static, Some(statics)) => statics.get(&key) == Some(&record.place),
+            (Origin::Static, None) => true,
+            (Origin::Controller, _) => layout.has(key, record.place),
+            _ => layout.has(key, record.place) && layout.learns(key),
+        };
+        if statics.is_some() || !self.layout.is_within(&layout) {
+            self.remove_where(|key, record| !stays(key, record), news);
+        }
+        let ages_differ = !self.layout.ages_like(&layout);
+        self.limits.arrange(&layout);
+        self.layout = layout;
+        if ages_differ {
+            self.requeue();
+        }
+        if let Some(statics) = statics {
+            self.set_statics(statics, news);
+        }
+    }
+
+    fn set_statics(&mut self, statics: &HashMap<FdbKey, Place>, news: &mut Vec<FdbKey>) {
+        for (&key, &place) in statics {
+            let known = self.records.get(&key).copied();
+            if known.is_some_and(|record| record.origin == Origin::Static) {
+                continue;
+            }
+            if let Some(record) = known.filter(|record| record.origin == Origin::Controller) {
+                self.behind.insert(key, record.place);
+            }
+            self.remove(key);
+            self.insert(key, place, Origin::Static, 0);
+            news.push(key);
+        }
+        let Self { behind, layout, .. } = self;
+        behind.retain(|&key, place| layout.has(key, *place));
+        let uncovered: Vec<_> = self.behind.keys().copied().filter(|key| !statics.contains_key(key)).collect();
+        for key in uncovered {
+            if let Some(place) = self.behind.remove(&key) {
+                self.assign(key, Some(place), news);
+            }
+        }
+    }
+
+    fn requeue(&mut self) {
+        self.queue.clear();
+        let learned: Vec<_> = self.records.iter().filter(|(_, record)| record.origin == Origin::Learned).collect();
+        let deadlines: Vec<_> = learned.into_iter().map(|(&key, r)| (key, self.deadline(key, r.seen))).collect();
+        for (key, deadline) in deadlines {
+            self.enqueue(key, deadline);
+        }
+    }
+
+    fn insert(&mut self, key: FdbKey, place: Place, origin: Origin, now: Nanos) {
+        let learned = origin == Origin::Learned;
+        self.records.insert(key, Record { place, origin, seen: now, due: Nanos::MAX });
+        self.limits.count(key.segment(), place.endpoint, learned, true);
+        if learned {
+            self.enqueue(key, self.deadline(key, now));
+        }
+    }
+
+    fn remove(&mut self, key: FdbKey) {
+        if let Some(record) = self.records.remove(&key) {
+            let learned = record.origin == Origin::Learned;
+            self.limits.count(key.segment(), record.place.endpoint, learned, false);
+        }
+    }
+
+    /// What cores are to have for a MAC; `None`: nothing.
+    pub fn entry(&self, key: FdbKey) -> Option<FdbEntry> {
+        self.records.get(&key).map(|record| record.place.entry(record.origin))
+    }
+
+    /// What is known of a MAC.
+    pub fn record(&self, key: FdbKey) -> Option<&Record> {
+        self.records.get(&key)
+    }
+
+    /// All that is known, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (FdbKey, &Record)> {
+        self.records.iter().map(|(&key, record)| (key, record))
+    }
+
+    /// How many MACs are known.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// True when none is known.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Counts and limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The rules in force.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Counts and limits, to settle them, and the rules in force.
+    pub fn limits_and_layout(&mut self) -> (&mut Limits, &Layout) {
+        (&mut self.limits, &self.layout)
+    }
+}

@@ -1,0 +1,90 @@
+//! `show fdb`.
+
+use std::net::IpAddr;
+
+use config::types::{Mac, Tag};
+
+use crate::control::fdb::Record;
+use crate::control::ids::EndpointKey;
+use crate::control::view::FdbView;
+use crate::control::{Control, Nanos};
+use crate::tables::{FdbKey, Origin};
+
+/// Which MACs to show: those that fit everything that is said.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct FdbFilter {
+    /// Name of the segment.
+    pub vni: Option<String>,
+    /// Name of the port.
+    pub port: Option<String>,
+    /// Address of the VTEP.
+    pub vtep: Option<IpAddr>,
+    /// The MAC.
+    pub mac: Option<Mac>,
+}
+
+impl Control {
+    /// `show fdb`, by segment number and MAC. An iterator: a million of them need not be in memory at once.
+    pub fn view_fdb<'a>(&'a self, filter: &'a FdbFilter, now: Nanos) -> impl Iterator<Item = FdbView> + 'a {
+        let mut keys: Vec<FdbKey> =
+            self.fdb.iter().filter(|(key, record)| self.fits(filter, *key, record)).map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys.into_iter().filter_map(move |key| self.view_mac(key, self.fdb.record(key)?, now))
+    }
+
+    /// How many MACs are known.
+    pub fn known_macs(&self) -> usize {
+        self.fdb.len()
+    }
+
+    fn fits(&self, filter: &FdbFilter, key: FdbKey, record: &Record) -> bool {
+        let vni = |name: &String| self.segment(key.segment()).is_some_and(|segment| segment.name == *name);
+        let place = self.naming.endpoints.key(record.place.endpoint.0);
+        let port = |name: &String| match place {
+            Some(EndpointKey::Attachment(port, ..)) => self.port_name(*port) == *name,
+            _ => false,
+        };
+        let vtep = |address: IpAddr| matches!(place, Some(EndpointKey::Tunnel(key)) if key.remote == address);
+        filter.mac.is_none_or(|mac| key.mac() == mac.0)
+            && filter.vtep.is_none_or(vtep)
+            && filter.port.as_ref().is_none_or(port)
+            && filter.vni.as_ref().is_none_or(vni)
+    }
+
+    fn view_mac(&self, key: FdbKey, record: &Record, now: Nanos) -> Option<FdbView> {
+        let learned = record.origin == Origin::Learned;
+        let mut view = FdbView {
+            vni: self.segment(key.segment())?.name.clone(),
+            mac: Mac(key.mac()).to_string(),
+            place: String::new(),
+            port: None,
+            vlan: None,
+            vtep: None,
+            encap: None,
+            origin: match record.origin {
+                Origin::Static => "static",
+                Origin::Controller => "controller",
+                Origin::Learned | Origin::Fresh => "learned",
+            }
+            .into(),
+            age: learned.then(|| now.saturating_sub(record.seen) / 1_000_000_000),
+        };
+        match self.naming.endpoints.key(record.place.endpoint.0)? {
+            EndpointKey::Attachment(port, tag, _) => {
+                let name = self.port_name(*port).to_owned();
+                view.place = match tag {
+                    Tag::Untagged => format!("{name} untagged"),
+                    tag => format!("{name} vlan {tag}"),
+                };
+                view.port = Some(name);
+                view.vlan = Some(tag.to_string());
+            }
+            EndpointKey::Tunnel(key) | EndpointKey::Group(key, _) => {
+                view.place = format!("{} {}", key.remote, key.encap);
+                view.vtep = Some(key.remote.to_string());
+                view.encap = Some(key.encap.to_string());
+            }
+        }
+        Some(view)
+    }
+}

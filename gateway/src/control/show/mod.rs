@@ -1,0 +1,209 @@
+//! Control's answers to `show`: what is configured, what is in force, what the cores counted when last asked.
+
+mod fdb;
+mod vteps;
+
+use config::types::{Accept, Attachment, Flood, Model, Port};
+
+pub use self::fdb::FdbFilter;
+use super::Control;
+use super::view::{
+    AttachmentView, DropView, MemberView, PortDrops, PortView, RemoteView, TallyView, UnderlayView, VniView, WorkerView,
+};
+use crate::counters::{Counters, Flow, Tally};
+use crate::frame::PortId;
+use crate::tables::{EndpointId, SegmentId};
+use crate::verdict::DropReason;
+
+impl Control {
+    /// The counters of all cores together, when last asked ([`super::Event::Count`]).
+    pub fn counters(&self) -> Counters {
+        let tables = &self.plan.tables;
+        let mut sum = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        self.cores.iter().for_each(|core| sum.merge(&core.counters));
+        sum
+    }
+
+    /// True when every core's counters are in that were asked for.
+    pub fn has_counters(&self) -> bool {
+        self.cores.iter().all(|core| core.stopped || !core.asked && core.spare.is_some())
+    }
+
+    /// The operator's name of a port.
+    fn port_name(&self, port: PortId) -> &str {
+        self.model.ports.get(port.index()).map_or("?", |port| &port.name)
+    }
+
+    /// `show ports`.
+    pub fn view_ports(&self) -> Vec<PortView> {
+        let counters = self.counters();
+        let ports = self.model.ports.iter().enumerate();
+        ports.map(|(index, port)| self.view_port(PortId(index as u8), port, &counters)).collect()
+    }
+
+    fn view_port(&self, id: PortId, port: &Port, counters: &Counters) -> PortView {
+        let counted = &counters.ports[id.index()];
+        let attachments = port.attachments.iter().zip(&self.plan.attachments[id.index()]);
+        PortView {
+            name: port.name.clone(),
+            device: port.device.clone(),
+            mac: self.facts[id.index()].mac.to_string(),
+            mtu: self.plan.tables.ports[id.index()].mtu,
+            link: None,
+            underlay: port.underlay.as_ref().map(|underlay| UnderlayView {
+                vlan: underlay.vlan.map(|vlan| vlan.value()),
+                twin: underlay.twin.clone(),
+                addresses: underlay.addresses.iter().map(|(address, len)| format!("{address}/{len}")).collect(),
+                via: underlay.via.map(|mac| mac.to_string()),
+            }),
+            attachments: attachments.map(|(attachment, &id)| self.view_attachment(attachment, id, counters)).collect(),
+            macs: u64::from(self.fdb.limits().at_port(id)),
+            mac_limit: port.mac_limit,
+            rx: counted.rx.into(),
+            tx: counted.tx.into(),
+            to_host: counted.to_host.into(),
+            from_host: counted.from_host.into(),
+            dropped: counted.drops.iter().sum(),
+        }
+    }
+
+    fn view_attachment(&self, attachment: &Attachment, id: EndpointId, counters: &Counters) -> AttachmentView {
+        let Flow { rx, tx } = counters.endpoints[id.index()];
+        AttachmentView {
+            vlan: attachment.tag.to_string(),
+            vni: self.model.segments[attachment.segment].name.clone(),
+            rx: rx.into(),
+            tx: tx.into(),
+            macs: u64::from(self.fdb.limits().at_endpoint(id)),
+            learning: self.plan.tables.endpoints[id.index()].learns,
+        }
+    }
+
+    /// `show vnis`.
+    pub fn view_vnis(&self) -> Vec<VniView> {
+        let counters = self.counters();
+        let mut members = members(&self.model).into_iter();
+        let segments = self.model.segments.iter().zip(&self.plan.segments);
+        segments
+            .map(|(segment, &id)| {
+                let (macs, learned) = self.fdb.limits().in_segment(id);
+                let Flow { rx, tx } = counters.segments[id.index()];
+                let (flood_vteps, flood_group) = match &segment.flood {
+                    Flood::Vteps(remotes) => (remotes.iter().map(RemoteView::from).collect(), None),
+                    Flood::Group { group, .. } => (Vec::new(), Some(group.to_string())),
+                };
+                VniView {
+                    name: segment.name.clone(),
+                    vxlan: segment.vxlan.map(|vni| vni.value()),
+                    geneve: segment.geneve.map(|vni| vni.value()),
+                    ports: members.next().unwrap_or_default(),
+                    flood_vteps,
+                    flood_group,
+                    flood_unknown: segment.flood_unknown,
+                    accept: if segment.accept == Accept::Any { "any" } else { "flood-list" }.into(),
+                    learning: self.learning(segment.learning.enabled, id).into(),
+                    ageing: segment.learning.ageing.map(|ageing| ageing.as_secs()),
+                    limit: segment.learning.limit,
+                    macs: u64::from(macs),
+                    learned: u64::from(learned),
+                    rx: rx.into(),
+                    tx: tx.into(),
+                }
+            })
+            .collect()
+    }
+
+    fn learning(&self, enabled: bool, id: SegmentId) -> &'static str {
+        match (enabled, self.fdb.limits().segment_is_full(id)) {
+            (false, _) => "off",
+            (true, false) => "on",
+            (true, true) => "full",
+        }
+    }
+
+    /// `show drops`: the reasons that occurred, or `all`.
+    pub fn view_drops(&self, all: bool) -> Vec<DropView> {
+        let counters = self.counters();
+        let view = |&reason: &DropReason| DropView {
+            reason: reason.label().into(),
+            meaning: reason.meaning().trim().into(),
+            cure: reason.cure().into(),
+            frames: counters.dropped(reason),
+            ports: (self.model.ports.iter().zip(&counters.ports))
+                .map(|(port, counted)| (port, counted.drops[reason as usize]))
+                .filter(|&(_, frames)| frames != 0)
+                .map(|(port, frames)| PortDrops { port: port.name.clone(), frames })
+                .collect(),
+        };
+        DropReason::ALL.iter().map(view).filter(|view| all || view.frames != 0).collect()
+    }
+
+    /// `show workers`.
+    pub fn view_workers(&self) -> Vec<WorkerView> {
+        let view = |index: usize| {
+            let core = &self.cores[index];
+            let counters = &*core.counters;
+            let sum = |of: fn(&crate::counters::PortCounters) -> Tally| {
+                let mut sum = Tally::default();
+                counters.ports.iter().for_each(|port| sum.merge(of(port)));
+                TallyView::from(sum)
+            };
+            let bursts: u64 = counters.bursts[1..].iter().sum();
+            let frames: u64 = (0..).zip(&counters.bursts).map(|(size, count)| size * count).sum();
+            WorkerView {
+                core: core.cpu,
+                turns: counters.turns,
+                busy: share(counters.busy_turns, counters.turns),
+                rx: sum(|port| port.rx),
+                tx: sum(|port| port.tx),
+                bursts,
+                burst_mean: share(frames, bursts),
+                burst_p50: quantile(&counters.bursts, 50),
+                burst_p99: quantile(&counters.bursts, 99),
+                replicated: counters.replicated,
+                handed_over: counters.handed_over,
+                taken_over: counters.taken_over,
+                learned: counters.learned,
+                unreported: counters.unreported,
+                dropped: counters.ports.iter().flat_map(|port| port.drops).sum(),
+                backlog: self.news.waiting(index) as u64 + u64::from(core.version != self.version),
+            }
+        };
+        (0..self.cores.len()).map(view).collect()
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// The smallest burst size that `percent` of the bursts with frames do not exceed.
+fn quantile(bursts: &[u64], percent: u64) -> u16 {
+    let all: u64 = bursts[1..].iter().sum();
+    let mut seen = 0;
+    for (size, count) in bursts.iter().enumerate().skip(1) {
+        seen += count;
+        if seen > 0 && seen * 100 >= all * percent {
+            return size as u16;
+        }
+    }
+    0
+}
+
+/// The local members of every segment.
+fn members(model: &Model) -> Vec<Vec<MemberView>> {
+    let mut members = vec![Vec::new(); model.segments.len()];
+    for port in &model.ports {
+        for attachment in &port.attachments {
+            let member = MemberView { port: port.name.clone(), vlan: attachment.tag.to_string() };
+            members[attachment.segment].push(member);
+        }
+    }
+    members
+}
+
+impl From<&config::types::Remote> for RemoteView {
+    fn from(remote: &config::types::Remote) -> Self {
+        Self { vtep: remote.address.to_string(), encap: remote.encap.to_string() }
+    }
+}
