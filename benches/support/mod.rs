@@ -135,7 +135,7 @@ pub fn run(cases: &mut [Case]) {
     }
     for _ in 0..WINDOWS {
         for case in cases.iter_mut() {
-            let sample = case.window(400);
+            let sample = case.window(2000);
             case.samples.push(sample);
         }
     }

@@ -128,11 +128,30 @@ impl std::fmt::Debug for FdbEntry {
 
 const WAYS: usize = 4;
 
-#[derive(Clone, Copy, Default)]
+/// The key of a vacant way: a broadcast address, which is never an entry.
+const VACANT: u64 = u64::MAX;
+
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Bucket {
     keys: [u64; WAYS],
+    /// 0 where the way is vacant.
     entries: [u64; WAYS],
+}
+
+impl Bucket {
+    const EMPTY: Self = Self { keys: [VACANT; WAYS], entries: [0; WAYS] };
+
+    /// The way of a key. Compares all four without a branch: which one it is cannot be foretold, and a wrong guess
+    /// costs more than the comparisons.
+    #[inline]
+    fn way(&self, key: FdbKey) -> Option<usize> {
+        let mut hits = 0u32;
+        for (way, &held) in self.keys.iter().enumerate() {
+            hits |= u32::from(held == key.0) << way;
+        }
+        (hits != 0).then(|| hits.trailing_zeros() as usize & (WAYS - 1))
+    }
 }
 
 /// There was no room for a key.
@@ -153,7 +172,7 @@ impl Fdb {
     /// A table with room for `macs` MACs at a load of at most 80 %: 20 to 40 bytes a MAC.
     pub fn with_room(macs: usize) -> Self {
         let buckets = (macs.max(1) * 5 / 4).div_ceil(WAYS).next_power_of_two();
-        Self { buckets: vec![Bucket::default(); buckets].into(), mask: buckets as u64 - 1, len: 0 }
+        Self { buckets: vec![Bucket::EMPTY; buckets].into(), mask: buckets as u64 - 1, len: 0 }
     }
 
     /// Number of entries.
@@ -188,17 +207,12 @@ impl Fdb {
     }
 
     #[inline]
-    fn way(bucket: &Bucket, key: FdbKey) -> Option<usize> {
-        (0..WAYS).find(|&way| bucket.keys[way] == key.0 && bucket.entries[way] != 0)
-    }
-
-    #[inline]
     fn place(&self, key: FdbKey) -> Option<(usize, usize)> {
         let (first, second) = self.homes(key);
-        if let Some(way) = Self::way(&self.buckets[first], key) {
+        if let Some(way) = self.buckets[first].way(key) {
             return Some((first, way));
         }
-        Self::way(&self.buckets[second], key).map(|way| (second, way))
+        self.buckets[second].way(key).map(|way| (second, way))
     }
 
     /// The entry of `key`.
@@ -266,7 +280,7 @@ impl Fdb {
                     }
                     let Bucket { keys, entries } = self.buckets[bucket];
                     self.put(target.0, target.1, keys[way], entries[way]);
-                    self.put(bucket, way, 0, 0);
+                    self.put(bucket, way, VACANT, 0);
                     target = (bucket, way);
                 }
                 return Ok(());
@@ -285,7 +299,7 @@ impl Fdb {
     pub fn remove(&mut self, key: FdbKey) -> Option<FdbEntry> {
         let (bucket, way) = self.place(key)?;
         let entry = FdbEntry(self.buckets[bucket].entries[way]);
-        self.put(bucket, way, 0, 0);
+        self.put(bucket, way, VACANT, 0);
         self.len -= 1;
         Some(entry)
     }
