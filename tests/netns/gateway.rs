@@ -77,7 +77,10 @@ impl Gateway {
     /// How many frames were dropped for a reason.
     pub fn drops(&self, reason: &str) -> u64 {
         let shown = self.show("drops");
-        rows(&shown).iter().find(|row| row["reason"] == reason).map_or(0, |row| row["frames"].as_u64().expect("a count"))
+        rows(&shown)
+            .iter()
+            .find(|row| row["reason"] == reason)
+            .map_or(0, |row| row["frames"].as_u64().expect("a count"))
     }
 
     /// Waits until a reason has counted this many frames.

@@ -131,13 +131,7 @@ fn restore_tag(frame: &mut Vec<u8>, data: &libc::tpacket_auxdata) {
 fn set_option(fd: &OwnedFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: pointer and length describe `value`, an int, as these options want it.
     let set = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            size_of::<i32>() as libc::socklen_t,
-        )
+        libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size_of::<i32>() as libc::socklen_t)
     };
     if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
