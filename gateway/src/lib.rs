@@ -3,6 +3,9 @@
 
 pub mod batch;
 pub mod counters;
+#[cfg(feature = "dpdk")]
+#[allow(unsafe_code)]
+pub mod dpdk;
 pub mod driver;
 pub mod frame;
 pub mod link;
