@@ -36,6 +36,10 @@ pub fn underlay<F: Frame>(
         Ok(Outer::Host) => return Class::Host { tags: tagging.len },
         Err(reason) => return Class::Drop(reason),
     };
+    if ethernet::is_group(destination) && !packet.to_group {
+        // A packet to our address alone in a frame to many: RFC 1122 section 3.3.6 says not to take it (VX21).
+        return Class::Drop(DropReason::NotForUs);
+    }
     match tunnel(looked, frame, &packet, tables, stranger) {
         Ok(arrival) => Class::Bridge(arrival),
         Err(reason) => Class::Drop(reason),
@@ -54,6 +58,8 @@ enum Outer {
 struct Packet {
     encap: Encap,
     source: IpAddr,
+    /// The destination is a multicast group.
+    to_group: bool,
     tos: u8,
     /// Where the addresses of the IP header stand, and how many bytes they are.
     addresses: (usize, usize),
@@ -118,6 +124,7 @@ fn outer_v4(looked: Looked<'_>, at: usize, tables: &Tables) -> Result<Outer, Dro
     Ok(Outer::Tunnel(Packet {
         encap,
         source: IpAddr::V4(ip.source),
+        to_group: ip.destination.is_multicast(),
         tos: ip.tos,
         addresses: (at + 12, 8),
         udp_at: at + 20,
@@ -160,6 +167,7 @@ fn outer_v6(looked: Looked<'_>, at: usize, tables: &Tables) -> Result<Outer, Dro
     Ok(Outer::Tunnel(Packet {
         encap,
         source: IpAddr::V6(ip.source),
+        to_group: ip.destination.is_multicast(),
         tos: ip.class,
         addresses: (at + 8, 32),
         udp_at: at + ip::V6_HEADER,
