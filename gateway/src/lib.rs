@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod batch;
+pub mod control;
 pub mod counters;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
