@@ -150,7 +150,15 @@ impl Authority {
 
     /// Goes over to the rules of a new configuration: entries of what is gone go, all others stay (CONFORMANCE CTL2).
     /// `statics` are all of the operator's entries; `None` leaves them as they are.
-    pub fn arrange(&mut self, layout: Layout, statics: Option<&HashMap<FdbKey, Place>>, news: &mut Vec<FdbKey>) {
+    ///
+    /// Where the ageing time differs, learned MACs start anew: what cores have reported so far was timed by the old one.
+    pub fn arrange(
+        &mut self,
+        layout: Layout,
+        statics: Option<&HashMap<FdbKey, Place>>,
+        now: Nanos,
+        news: &mut Vec<FdbKey>,
+    ) {
         let stays = |key: FdbKey, record: &Record| match (record.origin, statics) {
             (Origin::Static, Some(statics)) => statics.get(&key) == Some(&record.place),
             (Origin::Static, None) => true,
@@ -160,11 +168,10 @@ impl Authority {
         if statics.is_some() || !self.layout.is_within(&layout) {
             self.remove_where(|key, record| !stays(key, record), news);
         }
-        let ages_differ = !self.layout.ages_like(&layout);
         self.limits.arrange(&layout);
-        self.layout = layout;
-        if ages_differ {
-            self.requeue();
+        let old = std::mem::replace(&mut self.layout, layout);
+        if !self.layout.ages_like(&old) {
+            self.requeue(&old, now);
         }
         if let Some(statics) = statics {
             self.set_statics(statics, news);
@@ -194,12 +201,17 @@ impl Authority {
         }
     }
 
-    fn requeue(&mut self) {
+    fn requeue(&mut self, old: &Layout, now: Nanos) {
         self.queue.clear();
-        let learned: Vec<_> = self.records.iter().filter(|(_, record)| record.origin == Origin::Learned).collect();
-        let deadlines: Vec<_> = learned.into_iter().map(|(&key, r)| (key, self.deadline(key, r.seen))).collect();
-        for (key, deadline) in deadlines {
-            self.enqueue(key, deadline);
+        let Self { records, layout, queue, .. } = self;
+        for (&key, record) in records.iter_mut().filter(|(_, record)| record.origin == Origin::Learned) {
+            let Some(rules) = layout.segment(key.segment()) else { continue };
+            if old.segment(key.segment()).is_none_or(|old| old.ageing != rules.ageing) {
+                record.seen = now;
+            }
+            let deadline = rules.patience().map(|patience| record.seen.saturating_add(patience));
+            record.due = deadline.unwrap_or(Nanos::MAX);
+            queue.extend(deadline.map(|due| Reverse((due, key))));
         }
     }
 

@@ -30,6 +30,7 @@ use self::compile::hops::Underlay;
 pub use self::compile::hops::{Hop, Resolution};
 use self::compile::{Naming, Plan};
 use self::fdb::Authority;
+pub use self::layout::Place;
 use self::news::{News, Subject};
 pub use self::operate::{Flush, NeedsRestart, UnknownName};
 pub use self::show::FdbFilter;
@@ -133,7 +134,7 @@ impl Control {
             changed: Vec::new(),
             model,
         };
-        control.arrange(true);
+        control.arrange(true, 0);
         control.changed.clear();
         control
     }
@@ -224,11 +225,18 @@ impl Control {
         }
     }
 
+    /// A controller (EVPN, OVSDB) says where a MAC is; `None`: it no longer does. Wins over what was learned, not over the
+    /// operator (CONFORMANCE L2f).
+    pub fn assign(&mut self, key: FdbKey, place: Option<Place>) {
+        self.fdb.assign(key, place, &mut self.changed);
+        self.publish();
+    }
+
     /// After a round of events: compiles anew when unlisted VTEPs came or went, opens and closes learning where limits
     /// were crossed, and says what is to be done outside.
     pub fn settle(&mut self, now: Nanos) -> Effects {
         if self.strangers.changed(now) {
-            self.recompile(false);
+            self.recompile(false, now);
         }
         let Self { fdb, plan, news, .. } = self;
         let (limits, layout) = fdb.limits_and_layout();
@@ -325,20 +333,20 @@ impl Control {
     }
 
     /// Compiles the model and the strangers; `statics`: the operator's MACs may be others than before.
-    fn recompile(&mut self, statics: bool) {
+    fn recompile(&mut self, statics: bool, now: Nanos) {
         let Self { model, facts, resolutions, naming, strangers, .. } = self;
         let underlay = Underlay { model, facts, resolutions };
         self.plan = compile::compile(&underlay, strangers.iter(), naming);
         self.version += 1;
         self.resolutions.retain(|address, _| self.plan.next_hops.contains(address));
-        self.arrange(statics);
+        self.arrange(statics, now);
         self.publish();
     }
 
     /// Puts the plan in force for MACs, and limits that are reached into the plan.
-    fn arrange(&mut self, statics: bool) {
+    fn arrange(&mut self, statics: bool, now: Nanos) {
         let statics = statics.then(|| self.plan.statics(&self.model));
-        self.fdb.arrange(std::mem::take(&mut self.plan.layout), statics.as_ref(), &mut self.changed);
+        self.fdb.arrange(std::mem::take(&mut self.plan.layout), statics.as_ref(), now, &mut self.changed);
         let limits = self.fdb.limits();
         for &id in &self.plan.segments {
             self.plan.tables.segments[id.index()].learns &= !limits.segment_is_full(id);
@@ -363,11 +371,6 @@ impl Core {
         Self { cpu, version: 0, counters: counters(), spare: Some(counters()), asked: false, stop, stopped }
     }
 }
-
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
 
 #[cfg(test)]
 mod testing;

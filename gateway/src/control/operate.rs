@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use config::types::{Accept, Encap, Flood, Model, Port};
 
-use super::Control;
 use super::compile::key;
+use super::{Control, Nanos};
 use crate::frame::PortId;
 use crate::tables::Way;
 
@@ -50,7 +50,7 @@ impl Control {
     /// # Errors
     ///
     /// When it needs other devices, workers or memory; nothing is changed then.
-    pub fn reload(&mut self, model: Model) -> Result<(), NeedsRestart> {
+    pub fn reload(&mut self, model: Model, now: Nanos) -> Result<(), NeedsRestart> {
         let parts = fixed_parts_that_differ(&self.model, &model);
         if !parts.is_empty() {
             return Err(NeedsRestart(parts));
@@ -68,7 +68,7 @@ impl Control {
             accepted && !listed.contains(stranger)
         });
         self.model = model;
-        self.recompile(true);
+        self.recompile(true, now);
         Ok(())
     }
 

@@ -1,0 +1,127 @@
+//! Another configuration while frames flow (CONFORMANCE CTL2, BUM3).
+
+use config::types::Encap;
+
+use super::OFFICE;
+use crate::control::NeedsRestart;
+use crate::control::testing::{Gateway, model};
+use crate::tables::Origin;
+
+#[test]
+fn what_is_in_both_configurations_keeps_its_numbers_and_its_macs() {
+    let mut gateway = Gateway::new(OFFICE);
+    let key = gateway.key("200", 1);
+    let (place, vtep) = (gateway.attachment("srv1", "20"), gateway.tunnel("10.0.0.13", Encap::Vxlan));
+    gateway.see(0, key, place);
+    let smaller = OFFICE
+        .replace("{vlan: 10, vni: 100}, {vlan: 20, vni: 200}", "{vlan: 20, vni: 200}")
+        .replace(r#", {mac: "02:00:00:00:00:06", port: srv1, vlan: 10}"#, "")
+        .replace("[10.0.0.12, 10.0.0.13]", "[10.0.0.14]");
+    gateway.reload(&smaller);
+    assert_eq!((gateway.attachment("srv1", "20"), gateway.tunnel("10.0.0.13", Encap::Vxlan)), (place, vtep));
+    assert_eq!(gateway.key("200", 1), key);
+    assert_eq!(gateway.agreed(key), Some((place, Origin::Learned)));
+}
+
+#[test]
+fn what_is_gone_takes_its_macs_along_and_its_number_comes_back_with_another_generation() {
+    let mut gateway = Gateway::new(OFFICE);
+    let (key, place) = (gateway.key("100", 1), gateway.attachment("srv2", "10"));
+    gateway.see(0, key, place);
+    let without = OFFICE.replace("vlans: [{vlan: 10, vni: 100}]}", "vlans: []}");
+    gateway.reload(&without);
+    assert_eq!(gateway.cores[0].fdb.find(key), None, "removed, not only stale");
+    gateway.reload(&OFFICE.replace(
+        "name: srv2, device: net_null2, vlans: [{vlan: 10",
+        "name: srv2, device: net_null2, vlans: [{vlan: 11",
+    ));
+    let reborn = gateway.attachment("srv2", "11");
+    let generation = gateway.cores[0].tables.endpoints[reborn.index()].generation;
+    assert_eq!((reborn, generation), (place, 1));
+}
+
+/// CONFORMANCE ISO1: a VLAN that is bound to another VNI carries nothing over.
+#[test]
+fn a_vlan_that_changes_its_vni_is_another_place() {
+    let mut gateway = Gateway::new(OFFICE);
+    let (key, before) = (gateway.key("100", 1), gateway.attachment("srv2", "10"));
+    gateway.see(1, key, before);
+    gateway.reload(&OFFICE.replace("vlans: [{vlan: 10, vni: 100}]}", "vlans: [{vlan: 10, vni: 200}]}"));
+    let after = gateway.attachment("srv2", "10");
+    assert_ne!(after, before);
+    assert_eq!(gateway.agreed(key), None);
+}
+
+#[test]
+fn statics_follow_the_configuration() {
+    let mut gateway = Gateway::new(OFFICE);
+    let (fixed, gone, srv2) = (gateway.key("100", 5), gateway.key("100", 6), gateway.attachment("srv2", "10"));
+    let learned = gateway.key("100", 7);
+    gateway.see(0, learned, srv2);
+    let yaml = OFFICE
+        .replace("00:05\", vtep: 10.0.0.12", "00:05\", vtep: 10.0.0.13")
+        .replace("00:06\", port: srv1, vlan: 10", "00:07\", port: srv1, vlan: 10");
+    gateway.reload(&yaml);
+    let (srv1, vtep) = (gateway.attachment("srv1", "10"), gateway.tunnel("10.0.0.13", Encap::Vxlan).unwrap());
+    assert_eq!(gateway.agreed(fixed), Some((vtep, Origin::Static)));
+    assert_eq!(gateway.agreed(gone), None);
+    assert_eq!(gateway.agreed(learned), Some((srv1, Origin::Static)), "the operator knows better");
+    assert_eq!(gateway.control.fdb.limits().in_segment(learned.segment()), (2, 0));
+}
+
+#[test]
+fn a_segment_number_does_not_come_back_soon() {
+    let mut gateway = Gateway::new(OFFICE);
+    let old = gateway.segment("200");
+    let renumbered = OFFICE.replace("200", "300");
+    gateway.reload(&renumbered);
+    assert_ne!(gateway.segment("300"), old);
+    gateway.reload(OFFICE);
+    assert!(![old, gateway.segment("100")].contains(&gateway.segment("200")));
+}
+
+#[test]
+fn flood_lists_change_while_running() {
+    let mut gateway = Gateway::new(OFFICE);
+    let list = |gateway: &Gateway| {
+        let tables = &gateway.cores[1].tables;
+        tables.floods[tables.segments[gateway.segment("200").index()].flood as usize].to.len()
+    };
+    assert_eq!(list(&gateway), 2, "a VLAN and a VTEP");
+    gateway.reload(&OFFICE.replace("vteps: [10.0.0.13]}", "vteps: [10.0.0.13, 10.0.0.14]}"));
+    assert_eq!(list(&gateway), 3);
+}
+
+#[test]
+fn learned_in_a_vni_that_stops_learning_is_forgotten() {
+    let mut gateway = Gateway::new(OFFICE);
+    let key = gateway.key("100", 1);
+    gateway.see(0, key, gateway.attachment("srv1", "10"));
+    gateway.reload(&OFFICE.replace("{ageing: 40, limit: 3}", "{enabled: false}"));
+    assert_eq!(gateway.agreed(key), None);
+}
+
+#[test]
+fn other_devices_or_workers_need_a_restart_and_nothing_changes_until_then() {
+    let mut gateway = Gateway::new(OFFICE);
+    let other = OFFICE.replace("cores: [1, 2]", "cores: [1]").replace("net_null2", "net_null7").replace("200", "300");
+    let refused = gateway.control.reload(model(&other), gateway.now);
+    assert_eq!(refused, Err(NeedsRestart(vec!["workers".into(), "port srv2".into()])));
+    assert_eq!(gateway.control.model(), &model(OFFICE));
+}
+
+#[test]
+fn a_core_that_has_not_read_hears_of_new_tables_before_it_hears_of_macs_in_them() {
+    let mut gateway = Gateway::new(OFFICE);
+    let bigger =
+        OFFICE.replace("vlans: [{vlan: 10, vni: 100}]}", "vlans: [{vlan: 10, vni: 100}, {vlan: 30, vni: 200}]}");
+    gateway.see(0, gateway.key("200", 1), gateway.attachment("srv1", "20"));
+    gateway.control.reload(model(&bigger), gateway.now).unwrap();
+    gateway.control.settle(gateway.now);
+    let (key, place) = (gateway.key("200", 1), gateway.attachment("srv2", "30"));
+    let entry = crate::tables::FdbEntry::new(place, 0, Origin::Fresh);
+    let report = crate::link::Report::Learned { key, entry };
+    gateway.control.handle(crate::control::Event::Report { core: 0, report }, gateway.now);
+    gateway.round();
+    assert_eq!(gateway.agreed(key), Some((place, Origin::Learned)));
+}
