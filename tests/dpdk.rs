@@ -435,12 +435,22 @@ fn a_missing_device_is_named_with_what_to_do() {
     alone("a_missing_device_is_named_with_what_to_do", || {
         let error = dpdk::open(&model(&["net_af_packet0,iface=no-such-if"], 1)).err().expect("no such interface");
         let text = error.to_string();
-        assert!(text.starts_with("port 'p0': device 'net_af_packet0,iface=no-such-if' cannot be opened ("), "{text}");
-        assert!(text.ends_with("and that the interface or file exists"), "{text}");
+        assert_eq!(
+            text,
+            "port 'p0': device 'net_af_packet0,iface=no-such-if' cannot be opened (rte_pmd_init_internals(): \
+             net_af_packet0: ioctl failed (SIOCGIFINDEX):No such device): check the driver's name and arguments, and \
+             that the interface or file exists"
+        );
         assert!(matches!(error, Error::Device { .. }));
         let again = dpdk::open(&model(&["net_null0"], 1)).err().expect("DPDK starts once");
         assert_eq!(again, Error::AlreadyStarted);
     });
+}
+
+#[test]
+fn a_device_cannot_be_two_ports() {
+    let error = dpdk::open(&model(&["net_ring0", "net_ring0"], 1)).err().expect("one device").to_string();
+    assert_eq!(error, "port 'p1': device 'net_ring0' is the device of port 'p0' too: give one of them another number");
 }
 
 #[test]

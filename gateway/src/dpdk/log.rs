@@ -13,6 +13,9 @@ const KEPT: usize = 8;
 const ERROR: u32 = 4;
 const WARNING: u32 = 5;
 
+/// What EAL adds to every failure of a driver, and which tells nothing.
+const ECHOES: [&str; 2] = ["Failed to attach device on primary process", "Driver cannot attach the device"];
+
 static COMPLAINTS: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 
 /// Sends DPDK's log to ours from now on. Wraps `rte_openlog_stream`.
@@ -30,7 +33,9 @@ pub(super) fn forget() {
 /// What DPDK complained about since [`forget`], in one line; `fallback` when it did not.
 pub(super) fn complaints(fallback: &str) -> String {
     let lines = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if lines.is_empty() { fallback.to_owned() } else { lines.iter().cloned().collect::<Vec<_>>().join("; ") }
+    let telling: Vec<&str> =
+        lines.iter().map(String::as_str).filter(|line| !ECHOES.iter().any(|e| line.contains(e))).collect();
+    if telling.is_empty() { fallback.to_owned() } else { telling.join("; ") }
 }
 
 /// The text of a DPDK error number (`rte_strerror`); the sign does not matter.

@@ -57,6 +57,7 @@ pub struct Dpdk {
 pub fn open(model: &Model) -> Result<Dpdk, Error> {
     let workers = &model.workers.cores;
     let devices: Vec<Device> = model.ports.iter().map(|port| Device::parse(&port.device, port.mtu)).collect();
+    port::all_different(&model.ports, &devices)?;
     let data_room = data_room(model, &devices);
     let eal = Eal::start(&EalOptions {
         workers: workers.clone(),

@@ -359,7 +359,13 @@ impl Probed<'_> {
     /// Asks for the MTU and says what really passes: several drivers refuse to be asked and carry large frames anyway.
     fn set_mtu(&self) -> (u16, Option<String>) {
         let (id, asked) = (self.open.id, self.config.mtu);
-        // SAFETY: the device is open and configured.
+        let mut now = 0;
+        // SAFETY: the device is open and configured; the call writes the number.
+        let known = unsafe { sys::rte_eth_dev_get_mtu(id, &mut now) } == 0;
+        if known && now == asked {
+            return (asked, None);
+        }
+        // SAFETY: as above.
         let refused = unsafe { sys::rte_eth_dev_set_mtu(id, asked) };
         if refused == 0 {
             return (asked, None);
@@ -371,9 +377,7 @@ impl Probed<'_> {
         } else if self.device.is_boundless() {
             u32::MAX
         } else {
-            let mut now = 0;
-            // SAFETY: as above; the call writes the number.
-            if unsafe { sys::rte_eth_dev_get_mtu(id, &mut now) } == 0 { u32::from(now) } else { 1500 }
+            u32::from(if known { now } else { 1500 })
         };
         match u16::try_from(limit).ok().filter(|&limit| limit < asked) {
             Some(limit) => {
@@ -406,8 +410,24 @@ impl Probed<'_> {
             return Ok(());
         }
         let why = log::complaints(&log::errno_text(rc));
-        Err(failure(self.config, format!("{} ({why})", what()), "check the port's queues, descriptors and mtu"))
+        Err(failure(
+            self.config,
+            format!("{} ({why})", what()),
+            "check the device's arguments and the port's queues, descriptors and mtu",
+        ))
     }
+}
+
+/// Refuses a device that two ports name: DPDK would give both the same.
+pub(super) fn all_different(ports: &[PortConfig], devices: &[Device]) -> Result<(), Error> {
+    for (index, device) in devices.iter().enumerate() {
+        if let Some(other) = devices[..index].iter().position(|other| other.name == device.name) {
+            let reason = format!("is the device of port '{}' too", ports[other].name);
+            let cure = if device.pci { "use another device" } else { "give one of them another number" };
+            return Err(failure(&ports[index], reason, cure));
+        }
+    }
+    Ok(())
 }
 
 fn failure(config: &PortConfig, reason: String, cure: &'static str) -> Error {
