@@ -14,6 +14,7 @@ pub mod pipeline;
 mod prefetch;
 pub mod shard;
 pub mod sim;
+pub mod source;
 pub mod tables;
 pub mod verdict;
 pub mod wire;

@@ -1,0 +1,273 @@
+//! Gives a twin what the configuration says, over rtnetlink.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteNextHop, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rustix::io::Errno;
+
+use super::error::UnderlayError;
+use super::rtnl::Rtnl;
+use super::twin::TwinOptions;
+
+/// Marks the default routes that we add; `ip route` shows the number. Unassigned in iproute2's rt_protos.
+const OURS: RouteProtocol = RouteProtocol::Other(124);
+
+/// The metric of an IPv6 route for which none is said (linux/ipv6_route.h, IP6_RT_PRIO_USER).
+const IPV6_METRIC: u32 = 1024;
+
+/// The netlink family of an address.
+pub(super) fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+/// A device that has the name already: its index, and what it is.
+pub(super) fn device(kernel: &mut Rtnl, name: &str) -> io::Result<Option<(u32, InfoKind)>> {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.into()));
+    let answer = match kernel.request(RouteNetlinkMessage::GetLink(message), 0) {
+        Ok(answer) => answer,
+        Err(error) if errno(&error) == Some(Errno::NODEV) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(answer.into_iter().find_map(|message| match message {
+        RouteNetlinkMessage::NewLink(link) => Some((link.header.index, kind(&link))),
+        _ => None,
+    }))
+}
+
+fn kind(link: &LinkMessage) -> InfoKind {
+    let infos = link.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => Some(infos),
+        _ => None,
+    });
+    let kind = infos.flatten().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind.clone()),
+        _ => None,
+    });
+    kind.unwrap_or_else(|| InfoKind::Other("device".into()))
+}
+
+/// Gives the device everything in `options`.
+pub(super) fn configure(kernel: &mut Rtnl, index: u32, options: &TwinOptions) -> Result<(), UnderlayError> {
+    check_addresses(kernel, index, options)?;
+    let name = &options.name;
+    let refused = |doing: &str| {
+        let doing = format!("{doing} {name}");
+        move |error| UnderlayError::refused(doing, error)
+    };
+
+    let mac = LinkAttribute::Address(options.mac.0.to_vec());
+    change(kernel, index, vec![mac], None).map_err(refused(&format!("set the MAC {} of", options.mac)))?;
+    let mtu = LinkAttribute::Mtu(options.mtu.into());
+    change(kernel, index, vec![mtu], None).map_err(refused(&format!("set the MTU {} of", options.mtu)))?;
+    quieten(options)?;
+    change(kernel, index, vec![], Some(LinkFlags::Up)).map_err(refused("bring up"))?;
+    for (address, length) in &options.addresses {
+        add_address(kernel, index, *address, *length)
+            .map_err(refused(&format!("give the address {address}/{length} to")))?;
+    }
+    options.gateways.iter().try_for_each(|gateway| add_gateway(kernel, index, *gateway, name))
+}
+
+/// Sets carrier on or off.
+pub(super) fn set_carrier(kernel: &mut Rtnl, index: u32, on: bool) -> io::Result<()> {
+    change(kernel, index, vec![LinkAttribute::Carrier(on.into())], None)
+}
+
+fn change(kernel: &mut Rtnl, index: u32, attributes: Vec<LinkAttribute>, set: Option<LinkFlags>) -> io::Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    if let Some(flags) = set {
+        message.header.flags = flags;
+        message.header.change_mask = flags;
+    }
+    message.attributes = attributes;
+    kernel.request(RouteNetlinkMessage::SetLink(message), 0).map(drop)
+}
+
+/// No other interface of the namespace may have one of the addresses: the kernel would take IPv4 twice, and answer ARP on
+/// the wrong side.
+fn check_addresses(kernel: &mut Rtnl, index: u32, options: &TwinOptions) -> Result<(), UnderlayError> {
+    let messages = kernel
+        .dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()))
+        .map_err(|error| UnderlayError::refused("list the addresses of the namespace", error))?;
+    for message in messages {
+        let RouteNetlinkMessage::NewAddress(message) = message else { continue };
+        let elsewhere = message.header.index != index;
+        let taken = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) | AddressAttribute::Local(address) => {
+                options.addresses.iter().find(|(ours, _)| ours == address)
+            }
+            _ => None,
+        });
+        if let Some((address, _)) = taken.filter(|_| elsewhere) {
+            return Err(UnderlayError::AddressInUse {
+                address: *address,
+                by: name_of(kernel, message.header.index),
+                twin: options.name.clone(),
+                namespace: options.namespace.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn name_of(kernel: &mut Rtnl, index: u32) -> String {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    let answer = kernel.request(RouteNetlinkMessage::GetLink(message), 0).unwrap_or_default();
+    let name = answer.into_iter().find_map(|message| match message {
+        RouteNetlinkMessage::NewLink(link) => link.attributes.into_iter().find_map(|attribute| match attribute {
+            LinkAttribute::IfName(name) => Some(name),
+            _ => None,
+        }),
+        _ => None,
+    });
+    name.unwrap_or_else(|| format!("interface {index}"))
+}
+
+/// On this device only: no router advertisements (the configuration gives addresses and gateways), no router
+/// solicitations, no waiting for duplicate address detection (the MAC, and so the link-local address, is the port's own).
+fn quieten(options: &TwinOptions) -> Result<(), UnderlayError> {
+    let directory = Path::new("/proc/sys/net/ipv6/conf").join(&options.name);
+    let on = fs::read_to_string(directory.join("disable_ipv6")).is_ok_and(|value| value.trim() == "0");
+    if !on {
+        return match options.addresses.iter().any(|(address, _)| address.is_ipv6()) {
+            false => Ok(()),
+            true => Err(UnderlayError::NoIpv6 { twin: options.name.clone(), namespace: options.namespace.to_string() }),
+        };
+    }
+    for (sysctl, value) in [("accept_ra", "0"), ("router_solicitations", "0"), ("accept_dad", "0")] {
+        // Where /proc/sys is read-only (a container) the twin works all the same, a little chattier.
+        if let Err(error) = fs::write(directory.join(sysctl), value) {
+            log::warn!("cannot set net.ipv6.conf.{}.{sysctl} to {value}: {error}", options.name);
+        }
+    }
+    Ok(())
+}
+
+fn add_address(kernel: &mut Rtnl, index: u32, address: IpAddr, length: u8) -> io::Result<()> {
+    let mut message = AddressMessage::default();
+    message.header.family = family(address);
+    message.header.prefix_len = length;
+    message.header.index = index;
+    if address.is_ipv6() {
+        message.header.flags = AddressHeaderFlags::Nodad;
+    }
+    message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+    kernel.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE).map(drop)
+}
+
+/// Adds a default route. Several twins with a gateway each share the traffic (ECMP): IPv6 does that by appending, IPv4
+/// wants the whole list replaced. A default route that is not ours is never touched.
+fn add_gateway(kernel: &mut Rtnl, index: u32, gateway: IpAddr, name: &str) -> Result<(), UnderlayError> {
+    let wrong = |why: String| UnderlayError::Gateway { gateway, twin: name.into(), why };
+    let refused = |error: io::Error| match errno(&error) {
+        Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::INVAL) => wrong(
+            "it is in no network of this twin's addresses: correct the gateway, or the prefix length of an address"
+                .into(),
+        ),
+        _ => UnderlayError::refused(format!("make {gateway} the gateway of {name}"), error),
+    };
+
+    let existing = default_routes(kernel, gateway).map_err(refused)?;
+    let ours = (index, gateway);
+    if existing.iter().any(|route| hops(route).contains(&ours)) {
+        return Ok(());
+    }
+    if let Some((interface, other)) =
+        existing.iter().filter(|route| route.header.protocol != OURS).find_map(|route| hops(route).first().copied())
+    {
+        let by = name_of(kernel, interface);
+        return Err(wrong(format!(
+            "there is a default route through {other} on {by} already: remove it, or leave the gateway out, or put the \
+             twins into a namespace of their own"
+        )));
+    }
+
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(gateway);
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = OURS;
+    message.header.scope = RouteScope::Universe;
+    message.header.kind = RouteType::Unicast;
+    let flags = match existing.first() {
+        Some(route) if gateway.is_ipv4() => {
+            let hops = hops(route).into_iter().chain([ours]);
+            message.attributes.push(RouteAttribute::MultiPath(hops.map(next_hop).collect()));
+            NLM_F_CREATE | NLM_F_REPLACE
+        }
+        _ => {
+            message.attributes = vec![RouteAttribute::Oif(index), RouteAttribute::Gateway(gateway.into())];
+            if gateway.is_ipv4() { NLM_F_CREATE | NLM_F_EXCL } else { NLM_F_CREATE | NLM_F_APPEND }
+        }
+    };
+    kernel.request(RouteNetlinkMessage::NewRoute(message), flags).map(drop).map_err(refused)
+}
+
+fn next_hop((interface, gateway): (u32, IpAddr)) -> RouteNextHop {
+    let mut hop = RouteNextHop::default();
+    hop.interface_index = interface;
+    hop.attributes.push(RouteAttribute::Gateway(gateway.into()));
+    hop
+}
+
+/// The default routes of the gateway's family with the metric that ours would have.
+fn default_routes(kernel: &mut Rtnl, gateway: IpAddr) -> io::Result<Vec<RouteMessage>> {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family(gateway);
+    let wanted = if gateway.is_ipv4() { 0 } else { IPV6_METRIC };
+    let routes = kernel.dump(RouteNetlinkMessage::GetRoute(message))?.into_iter().filter_map(|message| {
+        let RouteNetlinkMessage::NewRoute(route) = message else { return None };
+        let metric = route.attributes.iter().find_map(|attribute| match attribute {
+            RouteAttribute::Priority(metric) => Some(*metric),
+            _ => None,
+        });
+        let header = &route.header;
+        let default = header.destination_prefix_length == 0
+            && header.table == RouteHeader::RT_TABLE_MAIN
+            && header.kind == RouteType::Unicast
+            && metric.unwrap_or(0) == wanted;
+        default.then_some(route)
+    });
+    Ok(routes.collect())
+}
+
+/// Interface and router of each hop that has a router.
+fn hops(route: &RouteMessage) -> Vec<(u32, IpAddr)> {
+    let multipath = route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::MultiPath(hops) => Some(hops),
+        _ => None,
+    });
+    match multipath {
+        Some(hops) => hops.iter().filter_map(|hop| Some((hop.interface_index, router(&hop.attributes)?))).collect(),
+        None => {
+            let interface = route.attributes.iter().find_map(|attribute| match attribute {
+                RouteAttribute::Oif(interface) => Some(*interface),
+                _ => None,
+            });
+            interface.zip(router(&route.attributes)).into_iter().collect()
+        }
+    }
+}
+
+fn router(attributes: &[RouteAttribute]) -> Option<IpAddr> {
+    attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(RouteAddress::Inet(address)) => Some((*address).into()),
+        RouteAttribute::Gateway(RouteAddress::Inet6(address)) => Some((*address).into()),
+        _ => None,
+    })
+}
+
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
