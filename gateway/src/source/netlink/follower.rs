@@ -178,7 +178,7 @@ fn follow(mut poll: Poll, mut kernel: Kernel, mut view: View, wanted: &Receiver<
         }
     }
     wishes.want(BTreeSet::new());
-    ask(&mut kernel.requests, &view, &mut wishes);
+    ask(&mut kernel.requests, &mut view, &mut wishes);
 }
 
 /// One round: takes notifications, reads what is stale, asks for what is wanted. Returns for how long there is nothing
@@ -213,8 +213,8 @@ fn turn(
 }
 
 /// Asks the kernel for what is wanted; true when it refused something, such as a neighbour behind a link that is down.
-fn ask(requests: &mut Rtnl, view: &View, wishes: &mut Wishes) -> bool {
-    wishes.tidy(&view.entries);
+fn ask(requests: &mut Rtnl, view: &mut View, wishes: &mut Wishes) -> bool {
+    view.vanished.drain(..).for_each(|next_hop| wishes.vanished(next_hop));
     let mut refused = false;
     for action in wishes.actions(&view.entries) {
         let (Action::Keep((port, address)) | Action::Remove((port, address))) = action;
@@ -308,6 +308,8 @@ struct View {
     names: HashMap<String, PortId>,
     twins: Twins,
     entries: HashMap<NextHop, Entry>,
+    /// Entries that the kernel has dropped since somebody looked.
+    vanished: Vec<NextHop>,
     told: Told,
     tell: Sender<UnderlayEvent>,
     listened_to: bool,
@@ -324,7 +326,15 @@ struct Told {
 impl View {
     fn new(ports: impl IntoIterator<Item = (PortId, String)>, tell: Sender<UnderlayEvent>) -> Self {
         let names = ports.into_iter().map(|(port, name)| (name, port)).collect();
-        Self { names, twins: Twins::new(), entries: HashMap::new(), told: Told::default(), tell, listened_to: true }
+        Self {
+            names,
+            twins: Twins::new(),
+            entries: HashMap::new(),
+            vanished: Vec::new(),
+            told: Told::default(),
+            tell,
+            listened_to: true,
+        }
     }
 
     fn listened_to(&self) -> bool {
@@ -374,7 +384,10 @@ impl View {
     fn entry(&mut self, next_hop: NextHop, entry: Option<Entry>) {
         let before = match entry {
             Some(entry) => self.entries.insert(next_hop, entry),
-            None => self.entries.remove(&next_hop),
+            None => {
+                self.vanished.push(next_hop);
+                self.entries.remove(&next_hop)
+            }
         };
         let mac = entry.and_then(|entry| entry.mac);
         if before.and_then(|entry| entry.mac) != mac {

@@ -29,16 +29,14 @@ impl Wishes {
 
     /// What to ask for, given the kernel's entries. Static entries of the operator's are left alone, and so is whatever
     /// we did not ask for. An entry that the kernel does not manage (it is too old) is asked for again when it goes
-    /// stale or fails; one that vanished (the link went down) is asked for again too.
+    /// stale or fails.
     pub(super) fn actions(&self, entries: &HashMap<NextHop, Entry>) -> Vec<Action> {
-        let keep = self.wanted.iter().filter(|next_hop| match entries.get(next_hop) {
-            None => true,
-            Some(entry) if entry.fixed || entry.managed => false,
-            Some(entry) => entry.idle || !self.asked.contains(next_hop),
-        });
-        let ours = |next_hop: &&NextHop| entries.get(next_hop).is_some_and(|entry| !entry.fixed);
-        let remove = self.asked.difference(&self.wanted).filter(ours);
-        keep.map(|next_hop| Action::Keep(*next_hop)).chain(remove.map(|next_hop| Action::Remove(*next_hop))).collect()
+        let fixed = |next_hop: &NextHop| entries.get(next_hop).is_some_and(|entry| entry.fixed);
+        let idles = |next_hop: &NextHop| entries.get(next_hop).is_some_and(|entry| entry.idle && !entry.managed);
+        let keep = self.wanted.iter().filter(|next_hop| !self.asked.contains(next_hop) || idles(next_hop));
+        let remove = self.asked.difference(&self.wanted);
+        let keep = keep.filter(|next_hop| !fixed(next_hop)).map(|next_hop| Action::Keep(*next_hop));
+        keep.chain(remove.filter(|next_hop| !fixed(next_hop)).map(|next_hop| Action::Remove(*next_hop))).collect()
     }
 
     /// The kernel did it.
@@ -49,9 +47,9 @@ impl Wishes {
         };
     }
 
-    /// Forgets what was asked for and is gone by itself, unless it is still wanted.
-    pub(super) fn tidy(&mut self, entries: &HashMap<NextHop, Entry>) {
-        self.asked.retain(|next_hop| self.wanted.contains(next_hop) || entries.contains_key(next_hop));
+    /// The kernel has let go of it, perhaps because the link went down: what is wanted is asked for again.
+    pub(super) fn vanished(&mut self, next_hop: NextHop) {
+        self.asked.remove(&next_hop);
     }
 }
 
@@ -108,6 +106,9 @@ mod tests {
     fn an_entry_that_vanished_is_asked_for_again() {
         let mut wishes = wishes(&[1]);
         wishes.done(Action::Keep(hop(1)));
+        // The kernel does not tell of an entry before it has something to say.
+        assert_eq!(wishes.actions(&HashMap::new()), []);
+        wishes.vanished(hop(1));
         assert_eq!(wishes.actions(&HashMap::new()), [Action::Keep(hop(1))]);
     }
 
@@ -124,8 +125,8 @@ mod tests {
     fn what_went_by_itself_and_is_not_wanted_is_forgotten() {
         let mut wishes = wishes(&[1]);
         wishes.done(Action::Keep(hop(1)));
+        wishes.vanished(hop(1));
         wishes.want(BTreeSet::new());
-        wishes.tidy(&HashMap::new());
         // An entry of the same address that the kernel makes later is not ours.
         assert_eq!(wishes.actions(&[(hop(1), ENTRY)].into()), []);
     }
