@@ -22,15 +22,22 @@
 mod check;
 mod defaults;
 mod document;
+pub mod file;
 mod problem;
 mod reader;
+mod reference;
+mod render;
 mod scalar;
+mod schema;
 mod suggest;
 pub mod types;
 
 use std::path::Path;
 
 pub use problem::{Problem, Problems, Severity};
+pub use reference::reference;
+pub use render::{file as to_file, render};
+pub use schema::schema;
 
 /// A file that broke no rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
