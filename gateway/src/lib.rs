@@ -1,4 +1,5 @@
 //! Causeway's gateway: from a frame on a port to a frame in a tunnel and back.
+#![doc = include_str!("../ARCHITECTURE.md")]
 #![deny(unsafe_code)]
 
 pub mod batch;
@@ -16,6 +17,7 @@ pub mod shard;
 pub mod sim;
 pub mod source;
 pub mod tables;
+pub mod telemetry;
 pub mod verdict;
 pub mod wire;
 pub mod worker;

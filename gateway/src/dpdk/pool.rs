@@ -86,7 +86,8 @@ pub(super) fn create(
     Err(Error::Pool { worker, needed, reason: log::complaints(&log::errno_text(number)) })
 }
 
-/// A worker's buffers.
+/// A worker's buffers. Clones are handles to the same, for other threads.
+#[derive(Clone)]
 pub struct MbufPool {
     raw: NonNull<sys::rte_mempool>,
     /// Bytes of a buffer, headroom counted.

@@ -1,0 +1,171 @@
+//! The command line: what can be asked, in the words of the field, and which module answers.
+
+mod check;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueHint};
+
+/// `causeway 0.1.0 (dpdk 22.11.11)`; the build script writes the part after the name.
+const VERSION: &str = match option_env!("CAUSEWAY_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+const LONG_ABOUT: &str = "\
+Causeway bridges VLANs of physical ports into VXLAN and Geneve networks.
+
+A configuration file says which VLAN of which port belongs to which VNI, and where the remote tunnel ends (VTEPs) are. \
+'causeway run' takes the ports over with DPDK and forwards until it is told to stop.";
+
+const EXAMPLES: &str = "\
+Examples:
+  causeway check gateway.yaml              say everything that is wrong with a file
+  causeway run -c gateway.yaml             forward until SIGTERM or Ctrl-C
+  causeway show drops                      where did my packet go?
+  causeway show fdb --vni 10010 --json     every MAC of one VNI, for scripts
+
+Exit status: 0 done, 1 refused (the message says why and what to do), 2 the command line was not understood.";
+
+/// A VTEP gateway: VLANs of physical ports to VXLAN and Geneve.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version = VERSION, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway and forward until SIGTERM or Ctrl-C
+    #[command(after_help = RUN_HELP)]
+    Run {
+        /// Configuration file (YAML); 'causeway check' tells whether it is right
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        config: PathBuf,
+        #[command(flatten)]
+        socket: Socket,
+        /// Least important messages to print on standard error
+        #[arg(long, value_name = "LEVEL", default_value = "info", env = "CAUSEWAY_LOG",
+              value_parser = ["error", "warn", "info", "debug", "trace"])]
+        log: String,
+    },
+    /// Check a configuration file and report every problem with line, column and cure
+    #[command(after_help = CHECK_HELP)]
+    Check {
+        /// Configuration file (YAML)
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Print the problems as a JSON list
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a running gateway what it does
+    #[command(after_help = SHOW_HELP, arg_required_else_help = true)]
+    Show {
+        #[command(subcommand)]
+        what: show::What,
+    },
+    /// Print the JSON Schema of the configuration file, for editors
+    #[command(after_help = SCHEMA_HELP)]
+    Schema,
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// The shell to complete in
+        shell: clap_complete::Shell,
+    },
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  causeway run -c /etc/causeway/gateway.yaml
+  causeway run -c lab.yaml --socket /run/lab.sock --log debug
+
+Once it forwards it logs 'forwarding: 2 ports, 3 VNIs, 2 workers'. On SIGTERM or Ctrl-C it stops within a second and
+leaves nothing behind. It needs root (raw devices, TAP, network namespaces). Several gateways run on one host when each
+has its own --socket, cores and devices.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  causeway check gateway.yaml
+  causeway check gateway.yaml --json | jq '.[].path'
+
+Neither root nor devices are needed. Warnings alone leave the exit status 0.";
+
+const SHOW_HELP: &str = "\
+Examples:
+  causeway show ports
+  causeway show drops                       every named drop, what it means and what to do
+  causeway show fdb --vni 10010 --vtep 10.0.0.12
+  causeway show vteps --json --socket /run/lab.sock";
+
+const SCHEMA_HELP: &str = "\
+Example:
+  causeway schema > causeway.schema.json
+  then write as the first line of the configuration:
+  # yaml-language-server: $schema=causeway.schema.json";
+
+const COMPLETIONS_HELP: &str = "\
+Example:
+  causeway completions bash > /etc/bash_completion.d/causeway";
+
+/// Which gateway.
+#[derive(Debug, clap::Args)]
+pub struct Socket {
+    /// Socket on which the gateway answers [default: /run/causeway.sock; without root
+    /// $XDG_RUNTIME_DIR/causeway.sock]
+    #[arg(long = "socket", value_name = "PATH", env = "CAUSEWAY_SOCKET", value_hint = ValueHint::FilePath)]
+    path: Option<PathBuf>,
+}
+
+impl Socket {
+    fn path(self) -> PathBuf {
+        self.path.unwrap_or_else(gateway::telemetry::default_socket)
+    }
+}
+
+/// Why a command did not do what was asked: one line, the cure included.
+type Refusal = String;
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run { config, socket, log } => {
+            start_log(&log);
+            crate::run::run(&config, &socket.path())
+        }
+        Command::Check { file, json } => return check::check(&file, json),
+        Command::Show { what } => show::show(what),
+        Command::Schema => show::print(&format!("{:#}\n", config::schema())),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut script);
+            show::print(&String::from_utf8_lossy(&script))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            eprintln!("causeway: {refusal}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn start_log(level: &str) {
+    env_logger::Builder::new().parse_filters(level).format_target(false).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,75 @@
+//! Answers to `causeway show`: control's views, as values for scripts or as tables for people.
+
+use gateway::control::view::LinkView;
+use gateway::control::{Control, FdbFilter, Nanos};
+use gateway::telemetry::{Request, Show, render};
+use serde_json::{Value, json};
+
+/// The state of the ports' links, by port.
+pub struct Links(pub Box<dyn Fn(usize) -> Option<LinkView>>);
+
+impl Links {
+    /// The state of a port's link; `None` where nobody knows.
+    pub fn state(&self, port: usize) -> Option<LinkView> {
+        (self.0)(port)
+    }
+}
+
+/// What control says to a request.
+pub fn answer(control: &Control, links: &Links, request: &Request, now: Nanos) -> Result<Value, String> {
+    let text = request.text;
+    Ok(match &request.show {
+        Show::Ports => {
+            let mut ports = control.view_ports();
+            for (index, port) in ports.iter_mut().enumerate() {
+                port.link = links.state(index);
+            }
+            if text { render::ports(&ports).into() } else { json!(ports) }
+        }
+        Show::Vnis => {
+            let vnis = control.view_vnis();
+            if text { render::vnis(&vnis).into() } else { json!(vnis) }
+        }
+        Show::Vteps => {
+            let vteps = control.view_vteps();
+            if text { render::vteps(&vteps).into() } else { json!(vteps) }
+        }
+        Show::Fdb(asked) => {
+            let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
+            let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
+            let port = asked.port.as_ref().map(|port| port_name(control, port)).transpose()?;
+            let filter = FdbFilter { vni, port, vtep: asked.vtep, mac };
+            let mut rows: Vec<_> = control.view_fdb(&filter, now).collect();
+            let total = rows.len();
+            rows.truncate(asked.limit.unwrap_or(total));
+            if text { render::fdb(&rows, total).into() } else { json!(rows) }
+        }
+        // Scripts want to read a zero; people want to read what happened.
+        Show::Drops => {
+            let drops = control.view_drops(!text);
+            if text { render::drops(&drops).into() } else { json!(drops) }
+        }
+        Show::Workers => {
+            let workers = control.view_workers();
+            if text { render::workers(&workers).into() } else { json!(workers) }
+        }
+    })
+}
+
+/// The name of the segment that is called `asked`, or has it as a number.
+fn vni_name(control: &Control, asked: &str) -> Result<String, String> {
+    let segments = &control.model().segments;
+    let number = asked.parse().ok();
+    let numbered = |vni: Option<config::types::Vni>| vni.is_some_and(|vni| Some(vni.value()) == number);
+    let by_name = segments.iter().find(|segment| segment.name == asked);
+    let by_number = || segments.iter().find(|segment| numbered(segment.vxlan) || numbered(segment.geneve));
+    let found = by_name.or_else(by_number);
+    let unknown = || format!("there is no VNI '{asked}'; 'causeway show vnis' lists them");
+    found.map(|segment| segment.name.clone()).ok_or_else(unknown)
+}
+
+fn port_name(control: &Control, asked: &str) -> Result<String, String> {
+    let known = control.model().ports.iter().any(|port| port.name == asked);
+    let unknown = || format!("there is no port '{asked}'; 'causeway show ports' lists them");
+    known.then(|| asked.to_owned()).ok_or_else(unknown)
+}

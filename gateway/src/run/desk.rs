@@ -1,0 +1,219 @@
+//! The control loop: everything that happens comes to one desk, where [`Control`] decides, and goes out from it.
+//!
+//! The thread that sits here alone owns [`Control`] and the underlay's state. Workers never wait for it.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use config::types::Idle;
+use crossbeam::channel::{Receiver, Sender, select};
+use gateway::control::{Control, Event, Nanos, Resolution};
+use gateway::frame::PortId;
+use gateway::link::Link;
+use gateway::telemetry::Request;
+
+use super::answer::{Links, answer};
+use super::underlay::Underlay;
+
+/// What comes to the desk besides reports of cores and events of the kernel.
+pub enum Message {
+    /// Somebody asks on the socket.
+    Ask(Request, Sender<Answer>),
+    /// A worker polls.
+    Ready,
+    /// A worker ended though nobody asked it to.
+    Failed(String),
+    /// Read the configuration again.
+    Reload,
+    /// Stop.
+    Stop,
+}
+
+/// What the socket says.
+pub type Answer = Result<serde_json::Value, String>;
+
+/// Least pause between two looks at the report rings.
+const PAUSE: Duration = Duration::from_millis(1);
+/// The same while nothing happens and workers sleep too.
+const LONG_PAUSE: Duration = Duration::from_millis(10);
+/// How long after the last event the short pause stays.
+const AWAKE: Nanos = 200_000_000;
+/// Between two ticks.
+const TICK: Nanos = 100_000_000;
+/// Between two looks at links.
+const LOOK: Nanos = 500_000_000;
+/// Reports taken from a core at once.
+const REPORTS: usize = 1024;
+/// How long workers may take to count before an answer goes out with what is known.
+const COUNTING: Nanos = 200_000_000;
+
+/// The desk.
+pub struct Desk<F> {
+    /// What decides.
+    pub control: Control,
+    /// Linux.
+    pub underlay: Underlay,
+    /// By core.
+    pub links: Vec<Link<F>>,
+    /// What comes in.
+    pub inbox: Receiver<Message>,
+    /// The state of the ports' links.
+    pub carriers: Links,
+    /// The configuration anew.
+    pub reload: Box<dyn Fn() -> Result<config::types::Model, String>>,
+    /// What it says when all workers poll.
+    pub motto: String,
+    /// The moment from which time counts.
+    pub start: Instant,
+}
+
+/// Questions that wait for counters.
+#[derive(Default)]
+struct Questions {
+    next: Vec<(Request, Sender<Answer>)>,
+    asked: Vec<(Request, Sender<Answer>)>,
+    since: Nanos,
+}
+
+impl<F> Desk<F> {
+    /// Works until somebody asks to stop, or a worker fails.
+    ///
+    /// # Errors
+    ///
+    /// What the worker said.
+    pub fn work(&mut self) -> Result<(), String> {
+        let (mut ticked, mut looked, mut happened, mut ready) = (0, 0, 0, 0);
+        let mut questions = Questions::default();
+        let mut link_up = vec![true; self.control.model().ports.len()];
+        let spins = self.control.model().workers.idle == Idle::Spin;
+        loop {
+            let awake = spins || self.now().saturating_sub(happened) < AWAKE;
+            let mut message = None;
+            let mut resolved = Vec::new();
+            select! {
+                recv(self.inbox) -> received => message = Some(received.unwrap_or(Message::Stop)),
+                recv(self.underlay.events) -> event => match event {
+                    Ok(event) => resolved = self.underlay.apply(event),
+                    Err(_) => return Err("the thread that follows the kernel ended; please report it".into()),
+                },
+                default(if awake { PAUSE } else { LONG_PAUSE }) => {}
+            }
+            let now = self.now();
+            match message {
+                Some(Message::Ask(request, reply)) => questions.next.push((request, reply)),
+                Some(Message::Ready) => {
+                    ready += 1;
+                    if ready == self.links.len() {
+                        log::info!("forwarding: {}", self.motto);
+                    }
+                }
+                Some(Message::Failed(why)) => return Err(why),
+                Some(Message::Reload) => self.reload_now(),
+                Some(Message::Stop) => return Ok(()),
+                None => {}
+            }
+            if self.round(resolved, &mut questions, now) {
+                happened = now;
+            }
+            if now.saturating_sub(ticked) >= TICK {
+                ticked = now;
+                self.control.handle(Event::Tick, now);
+            }
+            if now.saturating_sub(looked) >= LOOK {
+                looked = now;
+                self.look(&mut link_up);
+                self.underlay.retry();
+            }
+        }
+    }
+
+    /// Reports in, decisions, updates out. True when there was something to do.
+    fn round(&mut self, resolved: Vec<(IpAddr, Resolution)>, questions: &mut Questions, now: Nanos) -> bool {
+        let mut busy = !resolved.is_empty();
+        if busy {
+            self.control.handle(Event::NextHops(resolved), now);
+        }
+        for (core, link) in self.links.iter().enumerate() {
+            for _ in 0..REPORTS {
+                let Some(report) = link.reports.take() else { break };
+                busy = true;
+                self.control.handle(Event::Report { core, report }, now);
+            }
+        }
+        self.serve(questions, now);
+        self.settle(now);
+        for (core, link) in self.links.iter().enumerate() {
+            busy |= self.control.feed(core, &link.updates) > 0;
+        }
+        busy
+    }
+
+    /// Does what control wants done outside, until it wants nothing more.
+    fn settle(&mut self, now: Nanos) {
+        let effects = self.control.settle(now);
+        if let Some(vteps) = effects.next_hops {
+            let resolved = self.underlay.want(vteps);
+            self.control.handle(Event::NextHops(resolved), now);
+        }
+        if let Some(groups) = effects.groups {
+            self.underlay.join(&groups);
+        }
+    }
+
+    /// Answers questions once every core has counted for them.
+    fn serve(&mut self, questions: &mut Questions, now: Nanos) {
+        if self.control.has_counters() || now.saturating_sub(questions.since) > COUNTING {
+            for (request, reply) in questions.asked.drain(..) {
+                // Who asked may have gone.
+                let _ = reply.send(answer(&self.control, &self.carriers, &request, now));
+            }
+        }
+        if questions.asked.is_empty() && !questions.next.is_empty() {
+            questions.asked = std::mem::take(&mut questions.next);
+            questions.since = now;
+            self.control.handle(Event::Count, now);
+        }
+    }
+
+    /// Tells the kernel of cables that were pulled or put back.
+    fn look(&mut self, up: &mut [bool]) {
+        for (port, up) in up.iter_mut().enumerate() {
+            let Some(now) = self.carriers.state(port) else { continue };
+            if *up != now.up {
+                *up = now.up;
+                let name = &self.control.model().ports[port].name;
+                log::info!("port {name}: the link is {}", if now.up { "up" } else { "down" });
+                self.underlay.set_carrier(PortId(port as u8), now.up);
+            }
+        }
+    }
+
+    fn reload_now(&mut self) {
+        let now = self.now();
+        let done = (self.reload)().and_then(|model| self.control.reload(model, now).map_err(|error| error.to_string()));
+        match done {
+            Ok(()) => log::info!("the configuration was read again and is in force"),
+            Err(refusal) => log::error!("the configuration was not taken over: {refusal}"),
+        }
+    }
+
+    /// Asks the workers to stop and waits until `stopped`, for a bounded time. False when that was in vain.
+    pub fn stop(&mut self, stopped: impl Fn() -> bool, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut questions = Questions::default();
+        self.control.handle(Event::Stop, self.now());
+        while !stopped() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            self.round(Vec::new(), &mut questions, self.now());
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.round(Vec::new(), &mut questions, self.now());
+        true
+    }
+
+    fn now(&self) -> Nanos {
+        self.start.elapsed().as_nanos() as Nanos
+    }
+}

@@ -1,0 +1,263 @@
+//! `causeway run`: builds the gateway from its parts, lets it run, and takes it down again.
+//!
+//! Every part takes itself away when it is dropped, so a start that fails half-way leaves nothing behind, and neither
+//! does an end: first the workers, then what feeds them, then the twins, the devices, and last the socket.
+
+mod answer;
+mod desk;
+mod host;
+mod signals;
+mod twins;
+mod underlay;
+mod worker;
+
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use config::types::Model;
+use crossbeam::channel::{Sender, bounded, unbounded};
+use gateway::control::{Control, PortFacts};
+use gateway::driver::Driver;
+use gateway::frame::{Pool, PortId};
+use gateway::link::Link;
+use gateway::tables::Fdb;
+use gateway::telemetry::{Request, Server};
+use gateway::worker::{Worker, handoffs};
+
+use self::answer::Links;
+use self::desk::{Answer, Desk, Message};
+use self::signals::{Watch, Wish};
+use self::twins::Carriers;
+use self::underlay::Underlay;
+use self::worker::{Notice, Place};
+
+/// How long the workers may take to end.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// How long an answer on the socket may take.
+const ANSWERING: Duration = Duration::from_secs(20);
+/// Flood copies that a core makes in a turn at most: as many as the longest flood list has.
+const COPIES: u32 = 1024;
+/// Places in a ring between two cores.
+const HANDOFF: usize = 1024;
+
+/// Forwards as `file` says until told to stop; answers on `socket`.
+pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
+    let model = load(file)?;
+    host::check(&model)?;
+    let (tell, inbox) = unbounded();
+    let _signals = {
+        let tell = tell.clone();
+        Watch::start(move |wish| {
+            let _ = tell.send(match wish {
+                Wish::Stop => Message::Stop,
+                Wish::Reload => Message::Reload,
+            });
+        })?
+    };
+    let _server = {
+        let tell = tell.clone();
+        Server::open(socket, move |request| ask(&tell, request))?
+    };
+    let start = Start { file: file.to_owned(), model, tell, inbox };
+    devices::forward(start)
+}
+
+/// Reads the configuration; its problems go to standard error.
+fn load(file: &Path) -> Result<Model, String> {
+    let loaded = config::load(file).map_err(|problems| {
+        eprintln!("{problems}");
+        let errors = problems.errors();
+        format!("{} is refused for {errors} error{}", file.display(), plural(errors))
+    })?;
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(loaded.model)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// Brings a question to the desk and the answer back.
+fn ask(tell: &Sender<Message>, request: Request) -> Answer {
+    let (reply, answer) = bounded(1);
+    tell.send(Message::Ask(request, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
+    answer
+        .recv_timeout(ANSWERING)
+        .map_err(|_| "the gateway is starting, stopping or very busy; try again".to_owned())?
+}
+
+/// What is ready before a device is opened.
+struct Start {
+    file: std::path::PathBuf,
+    model: Model,
+    tell: Sender<Message>,
+    inbox: crossbeam::channel::Receiver<Message>,
+}
+
+/// What opening the devices gives.
+struct Devices<D: Driver, P> {
+    /// By port.
+    facts: Vec<PortFacts>,
+    /// By worker.
+    drivers: Vec<D>,
+    /// By worker: more handles to its pool, for the frames of the twins.
+    pools: Vec<P>,
+    links: Links,
+}
+
+/// Lets a gateway run on its devices. `enter` is what each worker does on its thread before all else.
+fn forward<D, P, G>(
+    start: Start,
+    devices: Devices<D, P>,
+    enter: impl Fn() -> Result<G, String> + Clone + Send + 'static,
+) -> Result<(), String>
+where
+    D: Driver + 'static,
+    P: Pool<Frame = D::Frame> + Clone + Send + 'static,
+{
+    let Start { file, model, tell, inbox } = start;
+    let Devices { facts, drivers, pools, links: carriers } = devices;
+    let clock = Instant::now();
+    let underlay = Underlay::open(&model, &facts)?;
+    let control = Control::new(model.clone(), facts);
+    let rings: Vec<Link<D::Frame>> = drivers.iter().map(|_| Link::new()).collect();
+
+    let has_tx: Vec<Vec<bool>> = drivers
+        .iter()
+        .map(|driver| (0..model.ports.len()).map(|port| driver.has_tx(PortId(port as u8))).collect())
+        .collect();
+    let twin_threads = carry(&underlay, &rings, &has_tx, &pools)?;
+
+    let entries: Vec<_> = control.entries().collect();
+    let mut workers = Vec::new();
+    let mut failed = None;
+    let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
+    for (((driver, handoff), &core), link) in parts {
+        let (tables, entries, link) = (control.tables(), entries.clone(), link.clone());
+        let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
+        let make = move || {
+            let mut fdb = Fdb::with_room(room);
+            for (key, entry) in entries {
+                // Static MACs fit: the configuration was checked for it.
+                let _ = fdb.insert(key, entry);
+            }
+            Worker::new(driver, tables, fdb, link, handoff, burst, COPIES)
+        };
+        let tell = tell.clone();
+        let notify = move |notice| {
+            let _ = tell.send(match notice {
+                Notice::Ready => Message::Ready,
+                Notice::Failed(why) => Message::Failed(why),
+            });
+        };
+        let place = Place { core, idle: model.workers.idle, start: clock };
+        match worker::start(place, enter.clone(), make, notify) {
+            Ok(worker) => workers.push(worker),
+            Err(why) => failed = Some(why),
+        }
+    }
+
+    let motto = motto(&model);
+    let reload = Box::new(move || load(&file));
+    let mut desk = Desk { control, underlay, links: rings, inbox, carriers, reload, motto, start: clock };
+    let worked = failed.map_or_else(|| desk.work(), Err);
+    log::info!("stopping");
+    let stopped = desk.stop(|| workers.iter().all(JoinHandle::is_finished), PATIENCE);
+    drop(twin_threads);
+    if !stopped {
+        // Its devices cannot be closed under it; the end of the process does that.
+        return Err(worked.err().unwrap_or_else(|| "a worker did not stop in time; please report it".into()));
+    }
+    log::info!("{}", balance(&desk.control));
+    worked
+}
+
+/// Threads between the twins and the cores that transmit on their ports.
+fn carry<P: Pool + Clone + Send + 'static>(
+    underlay: &Underlay,
+    rings: &[Link<P::Frame>],
+    has_tx: &[Vec<bool>],
+    pools: &[P],
+) -> Result<Carriers, String> {
+    let mut carriers = Carriers::new();
+    let writers: Vec<_> = underlay.twins().map(|(port, twin)| (port, twin.writer())).collect();
+    if writers.is_empty() {
+        return Ok(carriers);
+    }
+    for (port, twin) in underlay.twins() {
+        let core = has_tx.iter().position(|has_tx| has_tx[port.index()]).unwrap_or(0);
+        carriers.read(port, twin, pools[core].clone(), rings[core].from_host.clone())?;
+    }
+    carriers.write(writers, rings.iter().map(|link| link.to_host.clone()).collect())?;
+    Ok(carriers)
+}
+
+fn motto(model: &Model) -> String {
+    let (ports, vnis, workers) = (model.ports.len(), model.segments.len(), model.workers.cores.len());
+    format!("{ports} port{}, {vnis} VNI{}, {workers} worker{}", plural(ports), plural(vnis), plural(workers))
+}
+
+/// What became of all frames, in a line.
+fn balance(control: &Control) -> String {
+    let counters = control.counters();
+    let (mut rx, mut tx, mut dropped) = (0, 0, 0);
+    for port in &counters.ports {
+        rx += port.rx.frames;
+        tx += port.tx.frames;
+        dropped += port.drops.iter().sum::<u64>();
+    }
+    format!("stopped: {rx} frames received, {tx} transmitted, {dropped} dropped")
+}
+
+#[cfg(feature = "dpdk")]
+mod devices {
+    //! The devices of DPDK.
+
+    use gateway::control::PortFacts;
+    use gateway::control::view::LinkView;
+    use gateway::dpdk;
+    use gateway::driver::Driver;
+
+    use super::{Devices, Links, Start};
+
+    /// Opens the devices and forwards.
+    pub fn forward(start: Start) -> Result<(), String> {
+        let mut opened = dpdk::open(&start.model).map_err(|error| error.to_string())?;
+        let facts = opened.ports.iter().map(facts).collect();
+        let ports = opened.ports.clone();
+        let links = Links(Box::new(move |port| {
+            let link = ports.get(port)?.link();
+            Some(LinkView { up: link.up, speed_mbps: link.speed })
+        }));
+        let pools = opened.drivers.iter_mut().map(|driver| driver.pool().clone()).collect();
+        let eal = opened.eal.clone();
+        let enter = move || eal.register_thread().map_err(|error| error.to_string());
+        super::forward(start, Devices { facts, drivers: opened.drivers, pools, links }, enter)
+    }
+
+    fn facts(port: &dpdk::Port) -> PortFacts {
+        let info = port.info();
+        if let Some(note) = &info.mtu_note {
+            log::warn!("port {}: {note}", info.name);
+        }
+        PortFacts {
+            mac: info.mac,
+            mtu: info.mtu,
+            tx_ip_checksum: info.offloads.tx_ipv4_checksum,
+            tx_vlan: info.offloads.vlan_insert,
+        }
+    }
+}
+
+#[cfg(not(feature = "dpdk"))]
+mod devices {
+    //! A build without DPDK checks and shows, and cannot run.
+
+    /// Says so.
+    pub fn forward(_: super::Start) -> Result<(), String> {
+        Err("this causeway was built without DPDK and cannot run; build it with the feature 'dpdk'".into())
+    }
+}

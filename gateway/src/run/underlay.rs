@@ -1,0 +1,143 @@
+//! The Linux side of the underlay: the twins, what the kernel knows of routes and neighbours, and group memberships.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use config::types::Model;
+use crossbeam::channel::{Receiver, never};
+use gateway::control::{Hop, PortFacts, Resolution};
+use gateway::frame::PortId;
+use gateway::source::membership::Membership;
+use gateway::source::namespace::Namespace;
+use gateway::source::netlink::Resolution as Kernels;
+use gateway::source::netlink::{Change, Follower, Keeper, NextHop, UnderlayEvent, UnderlayState};
+use gateway::source::twin::{Twin, TwinOptions};
+
+/// Everything of the underlay that Linux has for us. Dropping it takes it away again.
+pub struct Underlay {
+    /// What the kernel tells.
+    pub events: Receiver<UnderlayEvent>,
+    memberships: BTreeMap<(PortId, IpAddr), Option<Membership>>,
+    follower: Option<Follower>,
+    twins: BTreeMap<PortId, Arc<Twin>>,
+    state: UnderlayState,
+    wanted: BTreeSet<IpAddr>,
+    kept: BTreeSet<NextHop>,
+}
+
+impl Underlay {
+    /// Makes the twins that `model` asks for and follows the kernel where there are any.
+    pub fn open(model: &Model, facts: &[PortFacts]) -> Result<Self, String> {
+        let namespace = Namespace::new(model.vtep.namespace.as_deref());
+        let mut twins = BTreeMap::new();
+        for (index, (port, facts)) in model.ports.iter().zip(facts).enumerate() {
+            let Some(underlay) = &port.underlay else { continue };
+            let Some(name) = &underlay.twin else { continue };
+            let options = TwinOptions {
+                name: name.clone(),
+                namespace: namespace.clone(),
+                mac: facts.mac,
+                mtu: facts.mtu,
+                addresses: underlay.addresses.clone(),
+                gateways: underlay.gateways.clone(),
+            };
+            let twin = Twin::open(&options).map_err(|error| format!("port {}: {error}", port.name))?;
+            twins.insert(PortId(index as u8), Arc::new(twin));
+        }
+        let (follower, events) = match twins.is_empty() {
+            true => (None, never()),
+            false => {
+                let names = twins.iter().map(|(port, twin)| (*port, twin.name().to_owned()));
+                let (follower, events) = Follower::open(&namespace, names).map_err(|error| error.to_string())?;
+                (Some(follower), events)
+            }
+        };
+        Ok(Self {
+            events,
+            memberships: BTreeMap::new(),
+            follower,
+            twins,
+            state: UnderlayState::new(),
+            wanted: BTreeSet::new(),
+            kept: BTreeSet::new(),
+        })
+    }
+
+    /// The twins, by port.
+    pub fn twins(&self) -> impl Iterator<Item = (PortId, &Arc<Twin>)> {
+        self.twins.iter().map(|(port, twin)| (*port, twin))
+    }
+
+    /// Takes in `first` and whatever else the kernel told meanwhile. Returns how VTEPs are reached now, when that may
+    /// have changed.
+    pub fn apply(&mut self, first: UnderlayEvent) -> Vec<(IpAddr, Resolution)> {
+        let mut changed = false;
+        for event in std::iter::once(first).chain(self.events.try_iter()) {
+            if let UnderlayEvent::Lost(why) = &event {
+                log::warn!("routes and neighbours cannot be read ({why}); what was known stays in force meanwhile");
+            }
+            changed |= self.state.apply(event) != Change::None;
+        }
+        if changed { self.resolve() } else { Vec::new() }
+    }
+
+    /// From now on these VTEPs are of interest. Returns how they are reached.
+    pub fn want(&mut self, vteps: BTreeSet<IpAddr>) -> Vec<(IpAddr, Resolution)> {
+        self.wanted = vteps;
+        self.resolve()
+    }
+
+    /// How every VTEP of interest is reached; the kernel is asked to keep their next hops resolved.
+    fn resolve(&mut self) -> Vec<(IpAddr, Resolution)> {
+        let answers: Vec<_> = self.wanted.iter().map(|&vtep| (vtep, self.state.resolve(vtep))).collect();
+        let hops: BTreeSet<_> = answers.iter().flat_map(|(_, answer)| answer.next_hops()).collect();
+        if let Some(keeper) = self.follower.as_ref().map(Follower::keeper).filter(|_| hops != self.kept) {
+            Keeper::want(&keeper, hops.clone());
+            self.kept = hops;
+        }
+        answers.into_iter().map(|(vtep, answer)| (vtep, resolution(vtep, answer))).collect()
+    }
+
+    /// Is a member of these groups from now on, and of no others.
+    pub fn join(&mut self, groups: &BTreeSet<(PortId, IpAddr)>) {
+        self.memberships.retain(|group, _| groups.contains(group));
+        for &(port, group) in groups {
+            let Some(twin) = self.twins.get(&port) else { continue };
+            self.memberships.entry((port, group)).or_insert_with(|| {
+                twin.join(group).inspect_err(|error| log::warn!("{error}; it is tried again until it works")).ok()
+            });
+        }
+    }
+
+    /// Tries again to join where that failed.
+    pub fn retry(&mut self) {
+        for (&(port, group), membership) in self.memberships.iter_mut().filter(|(_, membership)| membership.is_none()) {
+            *membership = self.twins.get(&port).and_then(|twin| twin.join(group).ok());
+            if membership.is_some() {
+                log::info!("joined the group {group} after all");
+            }
+        }
+    }
+
+    /// Passes on the link state of a port.
+    pub fn set_carrier(&self, port: PortId, on: bool) {
+        if let Some(twin) = self.twins.get(&port)
+            && let Err(error) = twin.set_carrier(on)
+        {
+            log::warn!("{error}; the kernel does not see that the cable is {}", if on { "back" } else { "out" });
+        }
+    }
+}
+
+/// The kernel's answer in control's words. (Control shares traffic evenly; weights of ECMP routes do not count.)
+fn resolution(vtep: IpAddr, answer: Kernels) -> Resolution {
+    match answer {
+        Kernels::NoRoute => Resolution::NoRoute,
+        Kernels::Hops(hops) => Resolution::Hops(
+            hops.into_iter()
+                .map(|hop| Hop { port: hop.port, mac: hop.mac, gateway: Some(hop.gateway).filter(|&gw| gw != vtep) })
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,157 @@
+//! Worker threads: pinned, registered with DPDK, polling until told to stop.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use config::types::Idle;
+use core_affinity::CoreId;
+use gateway::driver::Driver;
+use gateway::worker::{Turn, Worker};
+
+/// Turns for which one reading of the clock serves. A turn takes microseconds; ageing and policing ask for milliseconds.
+const TURNS_PER_READING: u32 = 16;
+/// Empty turns before a worker that may sleep begins to.
+const PATIENCE: u32 = 256;
+/// The first sleep; each one after it is twice as long, up to the configured length.
+const NAP: Duration = Duration::from_micros(10);
+
+/// How a worker thread is set up.
+pub struct Place {
+    /// The kernel's CPU number.
+    pub core: u16,
+    /// What it does without work.
+    pub idle: Idle,
+    /// The moment from which time counts, the same for all threads.
+    pub start: Instant,
+}
+
+/// What a worker thread tells.
+pub enum Notice {
+    /// It polls.
+    Ready,
+    /// It has ended, for this reason, though nobody asked it to.
+    Failed(String),
+}
+
+/// Starts a worker thread. On it `enter` gives what the thread holds while it works, and then `make` the worker, so that
+/// the worker's memory is that of its core.
+pub fn start<D: Driver + 'static, G>(
+    place: Place,
+    enter: impl FnOnce() -> Result<G, String> + Send + 'static,
+    make: impl FnOnce() -> Worker<D> + Send + 'static,
+    tell: impl Fn(Notice) + Send + 'static,
+) -> Result<JoinHandle<()>, String> {
+    let Place { core, idle, start } = place;
+    let work = move || {
+        let fail = |why: &str| tell(Notice::Failed(format!("core {core}: {why}")));
+        if !core_affinity::set_for_current(CoreId { id: core.into() }) {
+            return fail("the thread could not be pinned; change workers.cores");
+        }
+        let _held = match enter() {
+            Ok(held) => held,
+            Err(refusal) => return fail(&refusal),
+        };
+        // The worker goes before what the thread holds: its frames find their way back to their pool.
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let mut worker = make();
+            tell(Notice::Ready);
+            poll(&mut worker, idle, start);
+        }));
+        if let Err(panic) = polled {
+            fail(&format!("the worker panicked ({}); please report it", said(&*panic)));
+        }
+    };
+    thread::Builder::new()
+        .name(format!("worker-{core}"))
+        .spawn(work)
+        .map_err(|error| format!("cannot start the worker of core {core} ({error})"))
+}
+
+fn poll<D: Driver>(worker: &mut Worker<D>, idle: Idle, start: Instant) {
+    let mut rest = Rest::new(idle);
+    loop {
+        let now = start.elapsed().as_nanos() as u64;
+        for _ in 0..TURNS_PER_READING {
+            match worker.turn(now) {
+                Turn::Busy => rest.reset(),
+                Turn::Idle => {
+                    if rest.rest() {
+                        break;
+                    }
+                }
+                Turn::Stopped => return,
+            }
+        }
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("?")
+}
+
+/// Sleeps longer the longer there was nothing to do.
+pub struct Rest {
+    longest: Duration,
+    empty: u32,
+    nap: Duration,
+}
+
+impl Rest {
+    /// As configured.
+    pub fn new(idle: Idle) -> Self {
+        let longest = match idle {
+            Idle::Spin => Duration::ZERO,
+            Idle::Sleep(longest) => longest,
+        };
+        Self { longest, empty: 0, nap: NAP }
+    }
+
+    /// There was work.
+    pub fn reset(&mut self) {
+        self.empty = 0;
+        self.nap = NAP;
+    }
+
+    /// There was none; true when time has passed.
+    pub fn rest(&mut self) -> bool {
+        if self.longest.is_zero() {
+            std::hint::spin_loop();
+            return false;
+        }
+        self.empty += 1;
+        if self.empty < PATIENCE {
+            return false;
+        }
+        self.empty = PATIENCE;
+        thread::sleep(self.nap);
+        self.nap = (self.nap * 2).min(self.longest);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rest_grows_up_to_the_limit_and_starts_over_with_work() {
+        let limit = Duration::from_micros(50);
+        let mut rest = Rest::new(Idle::Sleep(limit));
+        assert!((1..PATIENCE).all(|_| !rest.rest()), "it waits first");
+        for nap in [10, 20, 40, 50, 50] {
+            assert_eq!(rest.nap, Duration::from_micros(nap));
+            assert!(rest.rest());
+        }
+        rest.reset();
+        assert!(!rest.rest());
+        assert_eq!(rest.nap, NAP);
+    }
+
+    #[test]
+    fn spinning_never_sleeps() {
+        let mut rest = Rest::new(Idle::Spin);
+        assert!((0..10 * PATIENCE).all(|_| !rest.rest()));
+    }
+}

@@ -1,0 +1,350 @@
+//! The views of control as tables for people: at most 100 columns, the answer to "what do I do" below.
+
+use super::table::{Side::*, Table, short};
+use crate::control::view::{DropView, FdbView, LinkView, PortView, VniView, VtepView, WorkerView};
+
+/// Columns of the widest line.
+const WIDTH: usize = 100;
+
+/// `show ports`.
+pub fn ports(ports: &[PortView]) -> String {
+    let mut table = Table::new(&[
+        ("PORT", Left),
+        ("LINK", Left),
+        ("MTU", Right),
+        ("CARRIES", Left),
+        ("RX", Right),
+        ("TX", Right),
+        ("TO HOST", Right),
+        ("FROM HOST", Right),
+        ("DROPPED", Right),
+        ("MACS", Right),
+    ]);
+    for port in ports {
+        table.row([
+            clip(&port.name, 12),
+            link(port.link),
+            port.mtu.to_string(),
+            clip(&carries(port), 20),
+            short(port.rx.frames),
+            short(port.tx.frames),
+            short(port.to_host.frames),
+            short(port.from_host.frames),
+            short(port.dropped),
+            short(port.macs),
+        ]);
+    }
+    let hint = match ports.iter().any(|port| port.dropped > 0) {
+        true => "\nDropped frames have reasons: causeway show drops\n",
+        false => "",
+    };
+    format!("{table}{hint}")
+}
+
+fn link(link: Option<LinkView>) -> String {
+    match link {
+        None => "-".into(),
+        Some(LinkView { up: false, .. }) => "down".into(),
+        Some(LinkView { speed_mbps: Some(mbps), .. }) if mbps >= 1000 => format!("up {}G", mbps / 1000),
+        Some(LinkView { speed_mbps: Some(mbps), .. }) => format!("up {mbps}M"),
+        Some(LinkView { speed_mbps: None, .. }) => "up".into(),
+    }
+}
+
+fn carries(port: &PortView) -> String {
+    let underlay = port.underlay.iter().map(|underlay| match underlay.vlan {
+        Some(vlan) => format!("underlay {vlan}"),
+        None => "underlay".into(),
+    });
+    let vlans = port.attachments.iter().map(|attachment| attachment.vlan.clone());
+    underlay.chain(vlans).collect::<Vec<_>>().join(" ")
+}
+
+/// `show vnis`.
+pub fn vnis(vnis: &[VniView]) -> String {
+    let mut table = Table::new(&[
+        ("VNI", Left),
+        ("VXLAN", Right),
+        ("GENEVE", Right),
+        ("PORTS", Left),
+        ("FLOODS TO", Left),
+        ("LEARNING", Left),
+        ("MACS", Right),
+        ("RX", Right),
+        ("TX", Right),
+    ]);
+    let number = |number: Option<u32>| number.map_or("-".into(), |number| number.to_string());
+    for vni in vnis {
+        let members: Vec<_> = vni.ports.iter().map(|member| format!("{}:{}", member.port, member.vlan)).collect();
+        table.row([
+            clip(&vni.name, 14),
+            number(vni.vxlan),
+            number(vni.geneve),
+            clip(&members.join(" "), 20),
+            floods(vni),
+            vni.learning.clone(),
+            short(vni.macs),
+            short(vni.rx.frames),
+            short(vni.tx.frames),
+        ]);
+    }
+    table.to_string()
+}
+
+fn floods(vni: &VniView) -> String {
+    match (&vni.flood_group, vni.flood_vteps.as_slice()) {
+        (Some(group), _) => format!("group {}", clip(group, 16)),
+        (None, []) => "-".into(),
+        (None, [one]) => clip(&one.vtep, 16),
+        (None, more) => format!("{} VTEPs", more.len()),
+    }
+}
+
+/// `show vteps`.
+pub fn vteps(vteps: &[VtepView]) -> String {
+    let mut table = Table::new(&[
+        ("VTEP", Left),
+        ("ENCAP", Left),
+        ("ORIGIN", Left),
+        ("STATE", Left),
+        ("NEXT HOP", Left),
+        ("MACS", Right),
+        ("RX", Right),
+        ("TX", Right),
+    ]);
+    let mut hints = String::new();
+    for vtep in vteps {
+        let hop = match vtep.next_hops.as_slice() {
+            [] => "-".into(),
+            [hop] => match hop.gateway.as_ref().or(hop.mac.as_ref()) {
+                Some(next) => format!("{} {}", hop.port, clip(next, 18)),
+                None => hop.port.clone(),
+            },
+            more => format!("{} ways", more.len()),
+        };
+        table.row([
+            vtep.vtep.clone(),
+            vtep.encap.clone(),
+            vtep.origin.clone(),
+            vtep.state.clone(),
+            clip(&hop, 24),
+            short(vtep.macs),
+            short(vtep.rx.frames),
+            short(vtep.tx.frames),
+        ]);
+        if let Some(hint) = &vtep.hint {
+            hints.push('\n');
+            wrap(&format!("{} is {}: {hint}", vtep.vtep, vtep.state), "", &mut hints);
+        }
+    }
+    format!("{table}{hints}")
+}
+
+/// `show fdb`: `rows` of the `total` MACs that were asked for.
+pub fn fdb(rows: &[FdbView], total: usize) -> String {
+    let mut table = Table::new(&[("VNI", Left), ("MAC", Left), ("PLACE", Left), ("ORIGIN", Left), ("AGE", Right)]);
+    for row in rows {
+        table.row([
+            clip(&row.vni, 14),
+            row.mac.clone(),
+            row.place.clone(),
+            row.origin.clone(),
+            row.age.map_or(String::new(), |seconds| format!("{seconds} s")),
+        ]);
+    }
+    let count = match (rows.len(), total) {
+        (_, 0) => "no MACs\n".into(),
+        (_, 1) => "1 MAC\n".into(),
+        (shown, total) if shown == total => format!("{total} MACs\n"),
+        (shown, total) => {
+            format!("{shown} of {total} MACs: narrow with --vni, --port, --vtep or --mac, or show more with --limit\n")
+        }
+    };
+    format!("{table}\n{count}")
+}
+
+/// `show drops`.
+pub fn drops(drops: &[DropView]) -> String {
+    if drops.is_empty() {
+        return "nothing dropped\n".into();
+    }
+    let mut text = String::new();
+    for drop in drops {
+        let ports: Vec<_> = drop.ports.iter().map(|port| format!("{} {}", port.port, port.frames)).collect();
+        let frames = if drop.frames == 1 { "frame" } else { "frames" };
+        wrap(&format!("{}: {} {frames} ({})", drop.reason, drop.frames, ports.join(", ")), "", &mut text);
+        wrap(&drop.meaning, "    ", &mut text);
+        wrap(&drop.cure, "    ", &mut text);
+    }
+    text
+}
+
+/// `show workers`.
+pub fn workers(workers: &[WorkerView]) -> String {
+    let mut table = Table::new(&[
+        ("CORE", Right),
+        ("BUSY", Right),
+        ("RX", Right),
+        ("TX", Right),
+        ("DROPPED", Right),
+        ("BURST", Right),
+        ("P50", Right),
+        ("P99", Right),
+        ("COPIES", Right),
+        ("HANDED", Right),
+        ("TAKEN", Right),
+        ("LEARNED", Right),
+        ("BACKLOG", Right),
+    ]);
+    for worker in workers {
+        table.row([
+            worker.core.to_string(),
+            format!("{:.0}%", worker.busy * 100.0),
+            short(worker.rx.frames),
+            short(worker.tx.frames),
+            short(worker.dropped),
+            format!("{:.1}", worker.burst_mean),
+            worker.burst_p50.to_string(),
+            worker.burst_p99.to_string(),
+            short(worker.replicated),
+            short(worker.handed_over),
+            short(worker.taken_over),
+            short(worker.learned),
+            short(worker.backlog),
+        ]);
+    }
+    table.to_string()
+}
+
+/// `text`, cut to `width` characters; the JSON has all of it.
+fn clip(text: &str, width: usize) -> String {
+    match text.chars().count() > width {
+        true => text.chars().take(width - 1).chain(['…']).collect(),
+        false => text.into(),
+    }
+}
+
+/// Appends `text` to `out` in lines that fit, each behind `indent`.
+fn wrap(text: &str, indent: &str, out: &mut String) {
+    let mut line = String::from(indent);
+    for word in text.split_whitespace() {
+        if line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            out.push_str(&line);
+            out.push('\n');
+            line = String::from(indent);
+        }
+        if line.len() > indent.len() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    out.push_str(&line);
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::view::{AttachmentView, NextHopView, PortDrops, TallyView, UnderlayView};
+
+    const LOTS: TallyView = TallyView { frames: u64::MAX, bytes: u64::MAX };
+
+    #[test]
+    fn no_table_is_wider_than_a_hundred_columns() {
+        let attachment = AttachmentView {
+            vlan: "4000.4000".into(),
+            vni: "a-segment-with-a-long-name".into(),
+            rx: LOTS,
+            tx: LOTS,
+            macs: u64::MAX,
+            learning: true,
+        };
+        let port = PortView {
+            name: "a-port-with-a-long-name".into(),
+            device: "net_af_packet0,iface=veth0".into(),
+            mac: "02:00:00:00:00:01".into(),
+            mtu: 9216,
+            link: Some(LinkView { up: true, speed_mbps: Some(400_000) }),
+            underlay: Some(UnderlayView { vlan: Some(4000), twin: None, addresses: Vec::new(), via: None }),
+            attachments: vec![attachment; 4],
+            macs: u64::MAX,
+            mac_limit: None,
+            rx: LOTS,
+            tx: LOTS,
+            to_host: LOTS,
+            from_host: LOTS,
+            dropped: u64::MAX,
+        };
+        let hop = NextHopView {
+            port: "up0".into(),
+            gateway: Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".into()),
+            mac: None,
+            neighbour: "resolving".into(),
+        };
+        let vtep = VtepView {
+            vtep: "2001:db8:ff::1234".into(),
+            encap: "geneve".into(),
+            origin: "configured".into(),
+            state: "resolving".into(),
+            hint: Some("word ".repeat(40)),
+            next_hops: vec![hop],
+            vnis: Vec::new(),
+            macs: u64::MAX,
+            rx: LOTS,
+            tx: LOTS,
+        };
+        let reason = crate::verdict::DropReason::BadUdpChecksum;
+        let drop = DropView {
+            reason: reason.label().into(),
+            meaning: reason.meaning().into(),
+            cure: reason.cure().into(),
+            frames: u64::MAX,
+            ports: (0..32).map(|number| PortDrops { port: format!("srv{number}"), frames: 12345 }).collect(),
+        };
+        for text in [ports(&[port]), vteps(&[vtep]), drops(&[drop])] {
+            for line in text.lines() {
+                assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+            }
+        }
+    }
+
+    #[test]
+    fn a_drop_says_what_it_means_and_what_to_do() {
+        let drop = DropView {
+            reason: "unknown-vlan".into(),
+            meaning: " The frame carries a VLAN that the port does not map.".into(),
+            cure: "Add the VLAN.".into(),
+            frames: 1,
+            ports: vec![PortDrops { port: "srv1".into(), frames: 1 }],
+        };
+        assert_eq!(
+            drops(&[drop]),
+            "unknown-vlan: 1 frame (srv1 1)\n    The frame carries a VLAN that the port does not map.\n    Add the VLAN.\n"
+        );
+        assert_eq!(drops(&[]), "nothing dropped\n");
+    }
+
+    #[test]
+    fn a_long_table_of_macs_says_how_to_see_the_rest() {
+        let row = FdbView {
+            vni: "10010".into(),
+            mac: "02:00:00:00:00:05".into(),
+            place: "10.0.0.12 vxlan".into(),
+            port: None,
+            vlan: None,
+            vtep: Some("10.0.0.12".into()),
+            encap: Some("vxlan".into()),
+            origin: "learned".into(),
+            age: Some(7),
+        };
+        assert_eq!(
+            fdb(std::slice::from_ref(&row), 1),
+            "VNI    MAC                PLACE            ORIGIN   AGE\n\
+             10010  02:00:00:00:00:05  10.0.0.12 vxlan  learned  7 s\n\n1 MAC\n"
+        );
+        assert!(
+            fdb(&[row], 9)
+                .ends_with("\n1 of 9 MACs: narrow with --vni, --port, --vtep or --mac, or show more with --limit\n")
+        );
+    }
+}
