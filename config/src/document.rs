@@ -75,8 +75,8 @@ pub(crate) struct Document {
 
 /// Nesting that no sensible file reaches.
 const DEEPEST: usize = 32;
-/// Nodes that no sensible file reaches; aliases of aliases would.
-const MOST_NODES: usize = 4_000_000;
+/// Nodes copied by aliases, which no sensible file reaches; aliases of aliases would.
+const MOST_COPIES: usize = 1_000_000;
 
 impl Document {
     /// The tree of `text`, and what is wrong with it as YAML. After a syntax error there is no root.
@@ -84,7 +84,8 @@ impl Document {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().map(str::to_owned).collect();
         let document = Self { file: file.to_owned(), lines, nodes: Vec::new(), root: None };
-        let mut builder = Builder { document, open: Vec::new(), anchors: HashMap::new(), problems: Vec::new() };
+        let mut builder =
+            Builder { document, open: Vec::new(), anchors: HashMap::new(), copies: 0, problems: Vec::new() };
         if builder.run(text).is_none() {
             builder.document.root = None;
         }
@@ -170,6 +171,7 @@ struct Builder {
     document: Document,
     open: Vec<Open>,
     anchors: HashMap<usize, At>,
+    copies: usize,
     problems: Vec<Problem>,
 }
 
@@ -254,9 +256,6 @@ impl Builder {
     /// A new node in its place in the innermost open list or mapping.
     fn add(&mut self, mark: Mark, kind: Kind) -> Option<At> {
         let number = self.document.nodes.len();
-        if number >= MOST_NODES {
-            self.refuse(mark, "the file has too many values", "use fewer aliases")?;
-        }
         let at = At(u32::try_from(number).ok()?);
         let parent = self.open.last().map(|open| open.at);
         let step = match self.open.last_mut() {
@@ -293,6 +292,10 @@ impl Builder {
     fn copy(&mut self, original: At, depth: usize) -> Option<()> {
         let node = &self.document.nodes[original.0 as usize];
         let mark = node.mark;
+        self.copies += 1;
+        if self.copies > MOST_COPIES {
+            return self.refuse(mark, "aliases make too many values", "use fewer aliases");
+        }
         if depth + self.open.len() >= DEEPEST {
             return self.refuse(mark, "nested too deeply", "nothing in a configuration needs that");
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 const INTRODUCTION: &str = "\
 # Configuration reference
 
-<!-- Made from the types in config/src/file.rs; do not edit. To make it anew:
+<!-- Made from the types of the file (config/src/file.rs); do not edit. To make it anew:
      CAUSEWAY_PUBLISH=1 cargo test -p causeway-config --test published -->
 
 One YAML file configures a gateway. `causeway check FILE` reports everything wrong with it at once. Examples for many

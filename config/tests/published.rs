@@ -27,3 +27,65 @@ fn schema_is_that_of_the_types() {
 fn reference_is_that_of_the_types() {
     holds("REFERENCE.md", &config::reference());
 }
+
+/// Every kind of mapping of the file, each with a key that nobody knows.
+const ALL_MAPPINGS: &str = "
+qqqqqq: 0
+version: 1
+workers: {qqqqqq: 0, idle: {qqqqqq: 0, sleep: 1}}
+memory: {qqqqqq: 0}
+vtep: {qqqqqq: 0}
+fdb: {qqqqqq: 0}
+ports:
+  - qqqqqq: 0
+    name: up0
+    device: net_null0
+    descriptors: {qqqqqq: 0}
+    underlay: {qqqqqq: 0, via: {qqqqqq: 0}}
+    vlans: [{qqqqqq: 0}]
+vnis:
+  - qqqqqq: 0
+    vni: 1
+    flood: {qqqqqq: 0, vteps: [{qqqqqq: 0}]}
+    learning: {qqqqqq: 0}
+    static: [{qqqqqq: 0}]
+    checksum: {qqqqqq: 0}
+    options: [{qqqqqq: 0}]
+";
+
+/// What the checks read and what the schema and the reference promise are the same keys.
+#[test]
+fn checks_know_the_keys_of_the_schema() {
+    let problems = config::parse("all.yaml", ALL_MAPPINGS).expect_err("nobody knows that key");
+    let known = problems.iter().filter_map(|problem| {
+        let path = problem.path.strip_suffix("qqqqqq")?.trim_end_matches('.').replace("[0]", "[]");
+        let mut keys: Vec<_> = problem.cure.strip_prefix("known here: ")?.split(", ").map(str::to_owned).collect();
+        keys.sort();
+        Some((path, keys))
+    });
+    let mut known: Vec<_> = known.collect();
+    known.sort();
+    let mut promised = Vec::new();
+    mappings(&config::schema(), String::new(), &mut promised);
+    promised.sort();
+    assert_eq!(known, promised);
+}
+
+/// The keys of every mapping in a schema, by path.
+fn mappings(schema: &serde_json::Value, path: String, found: &mut Vec<(String, Vec<String>)>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        let mut keys: Vec<_> = properties.keys().cloned().collect();
+        keys.sort();
+        found.push((path.clone(), keys));
+        for (key, schema) in properties {
+            let dot = if path.is_empty() { "" } else { "." };
+            mappings(schema, format!("{path}{dot}{key}"), found);
+        }
+    }
+    for choice in schema["anyOf"].as_array().into_iter().flatten() {
+        mappings(choice, path.clone(), found);
+    }
+    if schema["items"].is_object() {
+        mappings(&schema["items"], format!("{path}[]"), found);
+    }
+}

@@ -33,6 +33,8 @@ pub(super) struct UnderlayDraft {
     pub(super) vlan: Option<Vid>,
     pub(super) twin: Option<Placed<String>>,
     pub(super) addresses: Vec<Placed<(IpAddr, u8)>>,
+    /// Every address that is there is right.
+    addresses_right: bool,
     pub(super) gateways: Vec<IpAddr>,
     pub(super) via: Option<Mac>,
 }
@@ -104,9 +106,11 @@ fn underlay(reader: &Reader, at: At) -> Option<UnderlayDraft> {
         vlan: tag::vid_or_untagged(&fields),
         twin: fields.read("twin", scalar::interface),
         addresses: addresses(reader, fields.items_or_one("addresses")),
+        addresses_right: true,
         gateways: Vec::new(),
         via: fields.get("via").and_then(|at| via(reader, at)),
     };
+    underlay.addresses_right = underlay.addresses.len() == fields.items_or_one("addresses").len();
     let gateways = fields.get("gateway").map(|at| reader.one_or_more(at)).unwrap_or_default();
     for item in gateways {
         if let Some(address) = gateway(reader, item, &underlay) {
@@ -161,7 +165,7 @@ fn gateway(reader: &Reader, at: At, underlay: &UnderlayDraft) -> Option<IpAddr> 
         return reader.refuse(at, format!("{gateway} is the gateway's own address"), "give the router's address");
     }
     let reachable = is_link_local(gateway) || underlay.addresses.iter().any(|(own, _)| contains(*own, gateway));
-    if !reachable && underlay.via.is_none() {
+    if !reachable && underlay.addresses_right && underlay.via.is_none() {
         let rule = format!("{gateway} is in no subnet of 'addresses'");
         return reader.refuse(at, rule, "give a router in one of those subnets, or add this side's address there");
     }

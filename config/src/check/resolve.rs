@@ -120,6 +120,9 @@ fn attachment(reader: &Reader, draft: &Draft, by_vni: &ByVni, binding: &BindingD
 fn bound_segment(reader: &Reader, draft: &Draft, by_vni: &ByVni, binding: &BindingDraft) -> Option<usize> {
     let (vni, at) = binding.vni?;
     let Some(candidates) = by_vni.get(&vni) else {
+        if draft.segments.iter().any(|segment| segment.vni.is_none()) {
+            return None; // It may be the one whose number is wrong, which has been noted.
+        }
         return reader.refuse(at, format!("VNI {vni} is not defined"), format!("add '- vni: {vni}' under 'vnis'"));
     };
     match (binding.encap, &candidates[..]) {
@@ -294,12 +297,16 @@ impl World<'_> {
         if !has_underlay {
             let rule = format!("{what} {address} cannot be reached: no port has an underlay");
             self.reader.error(at, rule, "add 'underlay' to the port that leads to it");
-        } else if !self.sources.is_empty() && self.sources.iter().all(|source| source.is_ipv4() != address.is_ipv4()) {
-            // Without any source that has been noted already.
+        } else if self.knows_sources() && self.sources.iter().all(|source| source.is_ipv4() != address.is_ipv4()) {
             let family = family(address);
             let rule = format!("{what} {address} is {family}, and this gateway has no {family} source");
             self.reader.error(at, rule, format!("add an {family} address to 'vtep.source'"));
         }
+    }
+
+    /// False when something is wrong with the sources, which has been noted.
+    fn knows_sources(&self) -> bool {
+        !self.sources.is_empty() && self.draft.vtep.sources_right
     }
 
     /// The underlay port of a group: the one named, or the only one.
@@ -322,6 +329,9 @@ impl World<'_> {
 
     fn port(&self, name: &str, at: At) -> Option<usize> {
         let found = self.ports.iter().position(|port| port.name == name);
+        if found.is_none() && self.draft.ports.iter().any(|port| port.name.is_none()) {
+            return None; // It may be the one whose name is wrong, which has been noted.
+        }
         found.or_else(|| {
             let cure = match nearest(name, self.ports.iter().map(|port| port.name.as_str())) {
                 Some(near) => format!("did you mean '{near}'?"),
@@ -393,6 +403,7 @@ impl World<'_> {
     fn options_need_geneve(&self, draft: &SegmentDraft, geneve: Option<Vni>) {
         if let (Some((options, at)), None) = (&draft.options, geneve)
             && !options.is_empty()
+            && draft.encap_right
         {
             let rule = "Geneve options on a segment that has only VXLAN tunnels";
             self.reader.error(*at, rule, "remove them, or use 'encap: geneve'");

@@ -23,6 +23,8 @@ pub(super) struct SegmentDraft {
     pub(super) vni: Option<Placed<Vni>>,
     pub(super) name: Option<Placed<String>>,
     pub(super) encap: Encap,
+    /// The encapsulation is not the default for want of a right one.
+    pub(super) encap_right: bool,
     pub(super) vxlan_vni: Option<Placed<Vni>>,
     pub(super) geneve_vni: Option<Placed<Vni>>,
     pub(super) stitch: bool,
@@ -86,7 +88,7 @@ fn read(reader: &Reader, at: At) -> Option<SegmentDraft> {
     let fields = reader.fields(at)?;
     fields.need("vni", "give the segment's number, 0 to 16777215");
     let own_vni = vni(&fields, "vni");
-    let encap = fields.word("encap", &remote::ENCAPS).unwrap_or(Encap::Vxlan);
+    let encap = fields.word("encap", &remote::ENCAPS);
     let name = fields.read("name", scalar::name);
     let accept = [("known", Accept::Known), ("any", Accept::Any), ("flood-list", Accept::Known)];
     let df = [("set", Df::Set), ("unset", Df::Unset), ("inherit", Df::Inner)];
@@ -95,7 +97,8 @@ fn read(reader: &Reader, at: At) -> Option<SegmentDraft> {
         at,
         vni: own_vni,
         name,
-        encap,
+        encap: encap.unwrap_or(Encap::Vxlan),
+        encap_right: encap.is_some() || fields.get("encap").is_none(),
         vxlan_vni: vni(&fields, "vxlan_vni"),
         geneve_vni: vni(&fields, "geneve_vni"),
         stitch: fields.bool("stitch").unwrap_or(false),

@@ -15,6 +15,8 @@ pub(super) struct VtepDraft {
     pub(super) sources: Vec<Placed<IpAddr>>,
     /// The key is there, right or wrong.
     pub(super) given: bool,
+    /// Every source that is there is right.
+    pub(super) sources_right: bool,
     pub(super) vxlan_port: Placed<u16>,
     pub(super) geneve_port: u16,
     pub(super) source_ports: (u16, u16),
@@ -28,6 +30,7 @@ pub(super) fn read(reader: &Reader, at: Option<At>) -> VtepDraft {
         at,
         sources: Vec::new(),
         given: false,
+        sources_right: true,
         vxlan_port: (defaults::VXLAN_PORT, At::ROOT),
         geneve_port: defaults::GENEVE_PORT,
         source_ports: defaults::SOURCE_PORTS,
@@ -39,6 +42,7 @@ pub(super) fn read(reader: &Reader, at: Option<At>) -> VtepDraft {
     if let Some(at) = fields.get("source") {
         vtep.given = true;
         vtep.sources = sources(reader, at);
+        vtep.sources_right = vtep.sources.len() == reader.one_or_more(at).len();
     }
     let port = |key| fields.int(key, "a UDP port", 1..=65_535);
     vtep.vxlan_port = (port("vxlan_port").unwrap_or(defaults::VXLAN_PORT), fields.place("vxlan_port"));
