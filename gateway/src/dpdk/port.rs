@@ -195,7 +195,9 @@ pub(super) fn probe<'a>(
         let rc = unsafe { sys::rte_dev_probe(arguments.as_ptr()) };
         // SAFETY: as above.
         if rc != 0 || unsafe { sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &mut id) } != 0 {
-            let cure = if device.pci {
+            let cure = if !super::host::is_root() {
+                "run causeway as root"
+            } else if device.pci {
                 "check the address (lspci) and bind the device to vfio-pci"
             } else {
                 "check the driver's name and arguments, and that the interface or file exists"
@@ -260,7 +262,7 @@ impl Probed<'_> {
         // SAFETY: the pools are alive.
         let room = u32::from(unsafe { sys::cw_data_room(pools[0].as_ptr()) }) - sys::CW_HEADROOM;
         let offloads = self.configure(room)?;
-        let (mtu, mtu_note) = self.set_mtu();
+        let (mtu, mtu_note) = self.set_mtu(room, offloads);
 
         let (rx_descriptors, tx_descriptors) = self.descriptors;
         // SAFETY: the device is open. -1 (no node) becomes SOCKET_ID_ANY, which is what DPDK means by it.
@@ -357,18 +359,27 @@ impl Probed<'_> {
     }
 
     /// Asks for the MTU and says what really passes: several drivers refuse to be asked and carry large frames anyway.
-    fn set_mtu(&self) -> (u16, Option<String>) {
-        let (id, asked) = (self.open.id, self.config.mtu);
+    fn set_mtu(&self, room: u32, offloads: Offloads) -> (u16, Option<String>) {
+        let (id, mut asked) = (self.open.id, self.config.mtu);
+        let mut note = None;
+        if u32::from(asked) + L2 > room && !offloads.scatter && !self.device.copies() {
+            asked = (room - L2) as u16;
+            note = Some(format!(
+                "frames of up to {asked} bytes pass, not {}: the device fills one buffer a frame, so raise \
+                 memory.buffer_size",
+                self.config.mtu
+            ));
+        }
         let mut now = 0;
         // SAFETY: the device is open and configured; the call writes the number.
         let known = unsafe { sys::rte_eth_dev_get_mtu(id, &mut now) } == 0;
         if known && now == asked {
-            return (asked, None);
+            return (asked, note);
         }
         // SAFETY: as above.
         let refused = unsafe { sys::rte_eth_dev_set_mtu(id, asked) };
         if refused == 0 {
-            return (asked, None);
+            return (asked, note);
         }
         let why = log::errno_text(refused);
         let limit = if let Some(rings) = self.device.ring_mtu() {
@@ -383,7 +394,10 @@ impl Probed<'_> {
             Some(limit) => {
                 (limit, Some(format!("frames of up to {limit} bytes pass, not {asked}: the driver says {why}")))
             }
-            None => (asked, Some(format!("the driver does not set the MTU ({why}), but carries such frames"))),
+            None => {
+                let carries = || format!("the driver does not set the MTU ({why}), but carries such frames");
+                (asked, note.or_else(|| Some(carries())))
+            }
         }
     }
 
