@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
@@ -23,6 +25,9 @@ const OURS: RouteProtocol = RouteProtocol::Other(124);
 
 /// The metric of an IPv6 route for which none is said (linux/ipv6_route.h, IP6_RT_PRIO_USER).
 const IPV6_METRIC: u32 = 1024;
+
+/// How long the kernel may take to bring IPv6 addresses into use before we go on without.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// The netlink family of an address.
 pub(super) fn family(address: IpAddr) -> AddressFamily {
@@ -75,6 +80,7 @@ pub(super) fn configure(kernel: &mut Rtnl, index: u32, options: &TwinOptions) ->
         add_address(kernel, index, *address, *length)
             .map_err(refused(&format!("give the address {address}/{length} to")))?;
     }
+    settle(kernel, options).map_err(refused("list the routes of"))?;
     options.gateways.iter().try_for_each(|gateway| add_gateway(kernel, index, *gateway, name))
 }
 
@@ -165,6 +171,32 @@ fn add_address(kernel: &mut Rtnl, index: u32, address: IpAddr, length: u8) -> io
     }
     message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
     kernel.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE).map(drop)
+}
+
+/// Waits until the kernel has taken the IPv6 addresses into use, which it does a moment later on a thread of its own even
+/// without duplicate address detection. The last step is the local route; before it nothing sent to them arrives.
+fn settle(kernel: &mut Rtnl, options: &TwinOptions) -> io::Result<()> {
+    let deadline = Instant::now() + SETTLE;
+    let mut missing: Vec<_> = options.addresses.iter().map(|(address, _)| *address).filter(IpAddr::is_ipv6).collect();
+    while !missing.is_empty() {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet6;
+        for message in kernel.dump(RouteNetlinkMessage::GetRoute(message))? {
+            let RouteNetlinkMessage::NewRoute(route) = message else { continue };
+            if route.header.kind == RouteType::Local {
+                missing.retain(|address| !route.attributes.contains(&RouteAttribute::Destination((*address).into())));
+            }
+        }
+        if !missing.is_empty() && Instant::now() >= deadline {
+            log::warn!(
+                "the kernel still checks {missing:?} of {} for duplicates: they work a little later",
+                options.name
+            );
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// Adds a default route. Several twins with a gateway each share the traffic (ECMP): IPv6 does that by appending, IPv4

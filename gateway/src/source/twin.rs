@@ -15,6 +15,8 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use config::types::Mac;
 use mio::unix::SourceFd;
@@ -31,6 +33,9 @@ use super::setup;
 
 /// Bytes that a frame may have beyond the MTU: Ethernet header and two VLAN tags.
 pub const FRAME_OVERHEAD: usize = 14 + 2 * 4;
+
+/// How long a gateway that is ending may take to let go of its TAP before the next one gives up.
+const RELEASE: Duration = Duration::from_secs(1);
 
 const FRAME: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -256,15 +261,23 @@ fn open_tap(kernel: &mut Rtnl, options: &TwinOptions) -> Result<tun::Device, Und
     configuration.platform_config(|platform| {
         platform.ensure_root_privileges(false);
     });
-    let device = tun::create(&configuration).map_err(|error| match error {
-        tun::Error::Io(error) => match (error.raw_os_error().map(Errno::from_raw_os_error), &existing) {
-            (Some(Errno::BUSY), _) => taken(options, "a TAP that another process holds"),
-            (Some(Errno::INVAL), Some(_)) => taken(options, "a TUN, or a TAP with several queues"),
-            (Some(Errno::NOENT | Errno::NODEV | Errno::NXIO), _) => UnderlayError::NoTun,
-            _ => UnderlayError::refused(doing(), error),
-        },
-        error => UnderlayError::refused(doing(), io::Error::other(error.to_string())),
-    })?;
+    let deadline = Instant::now() + RELEASE;
+    let device = loop {
+        let busy = match tun::create(&configuration) {
+            Ok(device) => break device,
+            Err(tun::Error::Io(error)) => match (error.raw_os_error().map(Errno::from_raw_os_error), &existing) {
+                (Some(Errno::BUSY), _) => taken(options, "a TAP that another process holds"),
+                (Some(Errno::INVAL), Some(_)) => return Err(taken(options, "a TUN, or a TAP with several queues")),
+                (Some(Errno::NOENT | Errno::NODEV | Errno::NXIO), _) => return Err(UnderlayError::NoTun),
+                _ => return Err(UnderlayError::refused(doing(), error)),
+            },
+            Err(error) => return Err(UnderlayError::refused(doing(), io::Error::other(error.to_string()))),
+        };
+        if Instant::now() >= deadline {
+            return Err(busy);
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
     device.set_nonblock().map_err(|error| UnderlayError::refused(doing(), error))?;
     Ok(device)
 }

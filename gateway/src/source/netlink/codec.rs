@@ -181,7 +181,7 @@ pub(super) fn neighbour(message: &NeighbourMessage, twins: &Twins) -> Option<((P
 /// NTF_EXT_MANAGED (Linux 5.16) makes the kernel probe it by itself for ever; an older kernel ignores that attribute and
 /// obeys NTF_USE, one probe. NTF_EXT_LEARNED keeps the entry out of garbage collection. A MAC that is known already
 /// stays.
-pub fn keep_neighbour(interface: u32, address: IpAddr) -> RouteNetlinkMessage {
+pub(super) fn keep_neighbour(interface: u32, address: IpAddr) -> RouteNetlinkMessage {
     let mut message = neighbour_message(interface, address);
     message.header.flags = NeighbourFlags::Use | NeighbourFlags::ExtLearned;
     message.attributes.push(NeighbourAttribute::ExtFlags(NeighbourExtFlags::Managed));
@@ -189,7 +189,7 @@ pub fn keep_neighbour(interface: u32, address: IpAddr) -> RouteNetlinkMessage {
 }
 
 /// Asks the kernel to forget a neighbour.
-pub fn remove_neighbour(interface: u32, address: IpAddr) -> RouteNetlinkMessage {
+pub(super) fn remove_neighbour(interface: u32, address: IpAddr) -> RouteNetlinkMessage {
     RouteNetlinkMessage::DelNeighbour(neighbour_message(interface, address))
 }
 

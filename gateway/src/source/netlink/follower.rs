@@ -492,3 +492,34 @@ fn kinds(datagram: &[u8]) -> impl Iterator<Item = u16> {
     crate::source::rtnl::split(datagram)
         .filter_map(|message| Some(u16::from_ne_bytes(*message.get(4..)?.first_chunk()?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use config::types::Mac;
+
+    use super::*;
+
+    /// What happens after notifications were lost, on the loopback of whoever runs the test: any user may read.
+    #[test]
+    fn reading_everything_again_finds_what_was_missed_and_tells_nothing_twice() {
+        let (tell, events) = unbounded();
+        let mut view = View::new([(PortId(0), "lo".to_owned())], tell);
+        let mut kernel = Rtnl::open().unwrap();
+        view.read(&mut kernel, Stale::ALL).unwrap();
+        let first: Vec<_> = events.try_iter().collect();
+        assert!(matches!(
+            first[..],
+            [UnderlayEvent::Links(_), UnderlayEvent::Addresses(_), UnderlayEvent::Routes(_), ..]
+        ));
+        assert_eq!(view.interface(PortId(0)), Some(1));
+
+        let next_hop = (PortId(0), IpAddr::from([192, 0, 2, 99]));
+        let entry = Entry { mac: Some(Mac([2, 0, 0, 0, 0, 9])), fixed: false, managed: true, idle: false };
+        view.entry(next_hop, Some(entry));
+        assert_eq!(events.try_iter().count(), 1);
+        view.read(&mut kernel, Stale::ALL).unwrap();
+        let gone = Neighbour { port: next_hop.0, address: next_hop.1, mac: None };
+        assert_eq!(events.try_iter().collect::<Vec<_>>(), [UnderlayEvent::Neighbour(gone)]);
+        assert_eq!(view.vanished, [next_hop]);
+    }
+}
