@@ -114,7 +114,7 @@ impl Gateway {
 
     /// Linux says how a VTEP is reached: ports and MACs of its next hops.
     pub fn resolve(&mut self, vtep: &str, hops: &[(u8, Option<Mac>)]) {
-        let hop = |&(port, mac)| Hop { port: PortId(port), mac, gateway: None };
+        let hop = |&(port, mac)| Hop { port: PortId(port), mac, gateway: None, weight: 1 };
         let resolution = match hops {
             [] => Resolution::NoRoute,
             hops => Resolution::Hops(hops.iter().map(hop).collect()),
@@ -167,7 +167,8 @@ impl Gateway {
 }
 
 impl Core {
-    fn apply(&mut self, update: Update) {
+    /// What the data path does with an update.
+    pub fn apply(&mut self, update: Update) {
         match update {
             Update::Tables(tables) => self.tables = *tables,
             Update::Put(key, entry) => {

@@ -29,6 +29,8 @@ pub struct Hop {
     pub mac: Option<Mac>,
     /// The router, when the VTEP is not on the link.
     pub gateway: Option<IpAddr>,
+    /// Its share of the traffic among the hops, 1 and up.
+    pub weight: u16,
 }
 
 /// Everything that outer headers are made of.
@@ -55,7 +57,7 @@ impl Underlay<'_> {
     pub fn static_hops(&self) -> impl Iterator<Item = Hop> + '_ {
         self.model.ports.iter().enumerate().filter_map(|(index, port)| {
             let via = port.underlay.as_ref()?.via?;
-            Some(Hop { port: PortId(index as u8), mac: Some(via), gateway: None })
+            Some(Hop { port: PortId(index as u8), mac: Some(via), gateway: None, weight: 1 })
         })
     }
 
@@ -64,18 +66,23 @@ impl Underlay<'_> {
         self.source(vtep).is_some() && self.static_hops().next().is_none()
     }
 
-    /// The headers of a VTEP, one for each next hop whose MAC is known (CONFORMANCE BUM2: none, and the VTEP gets
-    /// nothing while others do). Their order depends on nothing but the hops, so flows stay on theirs.
+    /// The headers of a VTEP, for each next hop whose MAC is known as many as its share says (CONFORMANCE BUM2: none, and
+    /// the VTEP gets nothing while others do). Their order depends on nothing but the hops, so flows stay on theirs.
     pub fn hops(&self, key: TunnelKey) -> Vec<Template> {
-        let mut hops: Vec<(PortId, Mac)> = self.static_hops().filter_map(|hop| Some((hop.port, hop.mac?))).collect();
+        let mut hops: Vec<Hop> = self.static_hops().collect();
         if hops.is_empty()
             && let Some(Resolution::Hops(resolved)) = self.resolutions.get(&key.remote)
         {
-            hops.extend(resolved.iter().filter_map(|hop| Some((hop.port, hop.mac?))));
+            hops.clone_from(resolved);
         }
-        hops.sort_unstable();
-        hops.dedup();
-        hops.into_iter().filter_map(|(port, mac)| self.template(key, port, mac)).collect()
+        let mut ways: Vec<_> = hops.iter().filter_map(|hop| Some((hop.port, hop.mac?, hop.weight.max(1)))).collect();
+        ways.sort_unstable();
+        let shares = shares(&ways.iter().map(|way| way.2).collect::<Vec<_>>());
+        let headers = ways.into_iter().zip(shares).filter_map(|((port, mac, _), share)| {
+            let header = self.template(key, port, mac)?;
+            Some(std::iter::repeat_n(header, share))
+        });
+        headers.flatten().collect()
     }
 
     /// The header of a multicast group sent through a port (CONFORMANCE BUM5).
@@ -103,6 +110,21 @@ impl Underlay<'_> {
     }
 }
 
+/// Most headers of one VTEP where next hops have unequal shares.
+const MOST_HEADERS: u64 = 64;
+
+/// How many headers each weight gets: in lowest terms, and where these are too many, as near as [`MOST_HEADERS`] allow.
+fn shares(weights: &[u16]) -> Vec<usize> {
+    let divisor = weights.iter().fold(0, |divisor, &weight| common_divisor(divisor, weight)).max(1);
+    let sum: u64 = weights.iter().map(|&weight| u64::from(weight / divisor)).sum();
+    let share = |weight: u64| if sum <= MOST_HEADERS { weight } else { (weight * MOST_HEADERS / sum).max(1) };
+    weights.iter().map(|&weight| share(u64::from(weight / divisor)) as usize).collect()
+}
+
+fn common_divisor(a: u16, b: u16) -> u16 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
 /// The Ethernet address of an IP multicast group: RFC 1112 section 6.4 (01:00:5e and 23 bits), RFC 2464 section 7
 /// (33:33 and 32 bits).
 pub fn group_mac(group: IpAddr) -> Mac {
@@ -121,6 +143,14 @@ pub fn group_mac(group: IpAddr) -> Mac {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_in_lowest_terms_and_bounded() {
+        assert_eq!(shares(&[1, 1]), [1, 1]);
+        assert_eq!(shares(&[20, 10]), [2, 1]);
+        assert_eq!(shares(&[256, 1]), [63, 1]);
+        assert!(shares(&[]).is_empty());
+    }
 
     #[test]
     fn groups_map_to_their_ethernet_addresses() {

@@ -43,7 +43,7 @@ impl Control {
     ) -> VtepView {
         let (key, origin, hops) = match *name {
             EndpointKey::Group(key, port) => {
-                (key, "group", vec![Hop { port, mac: Some(group_mac(key.remote)), gateway: None }])
+                (key, "group", vec![Hop { port, mac: Some(group_mac(key.remote)), gateway: None, weight: 1 }])
             }
             EndpointKey::Tunnel(key) => {
                 (key, if self.strangers.contains(&key) { "learned" } else { "configured" }, self.known_hops(key))

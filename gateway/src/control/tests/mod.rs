@@ -1,6 +1,7 @@
 //! Stories of control and its cores.
 
 mod configuration;
+mod convergence;
 mod learning;
 mod limits;
 mod scale;

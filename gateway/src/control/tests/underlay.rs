@@ -72,8 +72,8 @@ fn equal_paths_give_a_header_each_in_an_order_that_does_not_depend_on_the_kernel
         Event::NextHops(vec![(
             address("10.9.0.1"),
             crate::control::Resolution::Hops(vec![
-                crate::control::Hop { port: PortId(0), mac: Some(A), gateway: None },
-                crate::control::Hop { port: PortId(1), mac: Some(B), gateway: None },
+                crate::control::Hop { port: PortId(0), mac: Some(A), gateway: None, weight: 1 },
+                crate::control::Hop { port: PortId(1), mac: Some(B), gateway: None, weight: 1 },
             ]),
         )]),
         gateway.now,
