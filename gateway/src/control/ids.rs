@@ -58,7 +58,8 @@ struct Slot<K> {
 
 /// Numbers for keys.
 ///
-/// A round names every key that is in use with [`Self::name`]; [`Self::sweep`] ends it and frees the others.
+/// A round begins with [`Self::begin`] and names every key that is in use with [`Self::name`]; [`Self::sweep`] ends it and
+/// frees the others.
 #[derive(Debug)]
 pub struct Ids<K> {
     numbers: HashMap<K, u32>,
@@ -74,6 +75,11 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         Self { numbers: HashMap::new(), slots, free: VecDeque::new(), fresh_below }
     }
 
+    /// Begins a round.
+    pub fn begin(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.named = false);
+    }
+
     /// The number of `key` and its generation; a new one when it has none.
     pub fn name(&mut self, key: &K) -> (u32, u8) {
         let number = match self.numbers.get(key) {
@@ -83,6 +89,14 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         let slot = &mut self.slots[number as usize];
         slot.named = true;
         (number, slot.generation)
+    }
+
+    /// Frees the number of `key`, between rounds.
+    pub fn free(&mut self, key: &K) {
+        if let Some(number) = self.numbers.remove(key) {
+            self.slots[number as usize].key = None;
+            self.free.push_back(number);
+        }
     }
 
     fn assign(&mut self, key: &K) -> u32 {
@@ -103,10 +117,10 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         number
     }
 
-    /// Frees every number that was not named since the last sweep.
+    /// Frees every number that was not named in this round.
     pub fn sweep(&mut self) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
-            if !std::mem::take(&mut slot.named)
+            if !slot.named
                 && let Some(key) = slot.key.take()
             {
                 self.numbers.remove(&key);
@@ -145,6 +159,7 @@ mod tests {
         let mut ids = Ids::new(1, 0);
         assert_eq!((ids.name(&"a"), ids.name(&"b"), ids.name(&"a")), ((1, 0), (2, 0), (1, 0)));
         ids.sweep();
+        ids.begin();
         assert_eq!(ids.name(&"b"), (2, 0));
         ids.sweep();
         assert_eq!((ids.find(&"a"), ids.key(1), ids.key(2)), (None, None, Some(&"b")));
@@ -154,7 +169,7 @@ mod tests {
     fn a_freed_number_comes_back_with_another_generation_the_oldest_first() {
         let mut ids = Ids::new(1, 0);
         ids.name(&"a");
-        ids.sweep();
+        ids.begin();
         ids.sweep();
         assert_eq!(ids.name(&"b"), (1, 1));
         assert_eq!(ids.len(), 2);
@@ -164,8 +179,18 @@ mod tests {
     fn a_number_freed_in_a_round_is_not_given_out_in_the_same_round() {
         let mut ids = Ids::new(0, 0);
         ids.name(&"a");
-        ids.sweep();
+        ids.begin();
         assert_eq!(ids.name(&"b"), (1, 0), "'a' may still be named in this round");
+    }
+
+    #[test]
+    fn a_number_may_be_freed_between_rounds() {
+        let mut ids = Ids::new(1, 0);
+        ids.name(&"a");
+        ids.free(&"a");
+        assert_eq!((ids.find(&"a"), ids.name(&"b")), (None, (1, 1)));
+        ids.sweep();
+        assert_eq!(ids.key(1), Some(&"b"));
     }
 
     #[test]
@@ -173,7 +198,7 @@ mod tests {
         let mut ids = Ids::new(0, 3);
         for (key, expected) in [("a", 0), ("b", 1), ("c", 2), ("d", 0)] {
             assert_eq!(ids.name(&key).0, expected);
-            ids.sweep();
+            ids.begin();
             ids.sweep();
         }
     }

@@ -11,6 +11,7 @@
 
 pub mod compile;
 pub mod fdb;
+pub mod hash;
 pub mod ids;
 pub mod layout;
 pub mod limits;
@@ -119,7 +120,7 @@ impl Control {
         let mut naming = Naming::default();
         let resolutions = HashMap::new();
         let underlay = Underlay { model: &model, facts: &facts, resolutions: &resolutions };
-        let plan = compile::compile(&underlay, [], &mut naming);
+        let plan = compile::compile(&underlay, std::iter::empty(), &mut naming);
         let mut control = Self {
             facts,
             resolutions,
@@ -135,7 +136,9 @@ impl Control {
             model,
         };
         control.arrange(true, 0);
-        control.changed.clear();
+        // Cores start with these tables and entries.
+        control.version = 0;
+        control.news = News::new(control.cores.len());
         control
     }
 
@@ -236,7 +239,7 @@ impl Control {
     /// were crossed, and says what is to be done outside.
     pub fn settle(&mut self, now: Nanos) -> Effects {
         if self.strangers.changed(now) {
-            self.recompile(false, now);
+            self.admit_strangers(now);
         }
         let Self { fdb, plan, news, .. } = self;
         let (limits, layout) = fdb.limits_and_layout();
@@ -332,28 +335,39 @@ impl Control {
         Underlay { model: &self.model, facts: &self.facts, resolutions: &self.resolutions }
     }
 
-    /// Compiles the model and the strangers; `statics`: the operator's MACs may be others than before.
-    fn recompile(&mut self, statics: bool, now: Nanos) {
+    /// Compiles the model anew, the known strangers included.
+    fn recompile(&mut self, now: Nanos) {
         let Self { model, facts, resolutions, naming, strangers, .. } = self;
         let underlay = Underlay { model, facts, resolutions };
         self.plan = compile::compile(&underlay, strangers.iter(), naming);
-        self.version += 1;
-        self.resolutions.retain(|address, _| self.plan.next_hops.contains(address));
-        self.arrange(statics, now);
-        self.publish();
+        self.arrange(true, now);
     }
 
-    /// Puts the plan in force for MACs, and limits that are reached into the plan.
+    /// Brings the plan up to date with the strangers, all else as it is.
+    fn admit_strangers(&mut self, now: Nanos) {
+        self.plan.layout = self.fdb.layout().clone();
+        let Self { model, facts, resolutions, naming, strangers, .. } = self;
+        let underlay = Underlay { model, facts, resolutions };
+        self.plan.admit(&underlay, strangers, naming);
+        self.arrange(false, now);
+    }
+
+    /// Puts the plan in force for MACs (`statics`: the operator's may be others than before), and limits that are reached
+    /// into the plan. The cores are to have its tables.
     fn arrange(&mut self, statics: bool, now: Nanos) {
+        self.version += 1;
+        self.resolutions.retain(|address, _| self.plan.next_hops.contains(address));
         let statics = statics.then(|| self.plan.statics(&self.model));
         self.fdb.arrange(std::mem::take(&mut self.plan.layout), statics.as_ref(), now, &mut self.changed);
-        let limits = self.fdb.limits();
+        let (limits, layout) = self.fdb.limits_and_layout();
         for &id in &self.plan.segments {
-            self.plan.tables.segments[id.index()].learns &= !limits.segment_is_full(id);
+            let learns = layout.segment(id).is_some_and(|rules| rules.learning);
+            self.plan.tables.segments[id.index()].learns = learns && !limits.segment_is_full(id);
         }
         for &id in self.plan.attachments.iter().flatten() {
-            self.plan.tables.endpoints[id.index()].learns &= !limits.endpoint_is_full(id);
+            self.plan.tables.endpoints[id.index()].learns = !limits.endpoint_is_full(id);
         }
+        self.publish();
     }
 
     /// Every core is to hear of the MACs that changed.

@@ -68,7 +68,7 @@ impl Control {
             accepted && !listed.contains(stranger)
         });
         self.model = model;
-        self.recompile(true, now);
+        self.recompile(now);
         Ok(())
     }
 

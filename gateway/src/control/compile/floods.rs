@@ -1,17 +1,17 @@
 //! Flood lists and member sets, equal ones once (CONFORMANCE BUM1, BUM3, BUM4).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use config::types::{Accept, Flood, Model, Segment as Settings};
 
-use super::{Plan, key, segments};
+use super::{ByName, Plan, key, segments};
 use crate::tables::{EndpointId, FloodList, Segment, TunnelKey};
 
 /// Collects the lists of all segments.
 pub struct Floods {
     lists: Vec<FloodList>,
-    floods: HashMap<Box<[EndpointId]>, u32>,
-    members: HashMap<Box<[EndpointId]>, u32>,
+    floods: ByName<Box<[EndpointId]>, u32>,
+    members: ByName<Box<[EndpointId]>, u32>,
     /// Attachments of each of the model's segments, in the order of the ports.
     attachments: Vec<Vec<EndpointId>>,
 }
@@ -25,37 +25,42 @@ impl Floods {
                 attachments[attachment.segment].push(id);
             }
         }
-        Self { lists: Vec::new(), floods: HashMap::new(), members: HashMap::new(), attachments }
+        Self { lists: Vec::new(), floods: ByName::default(), members: ByName::default(), attachments }
     }
 
     /// The indices of a segment's flood list and of its member set: its attachments and then its tunnels (or the group);
     /// the tunnels of its list and of its static MACs.
     pub fn of(
         &mut self,
-        tunnels: &HashMap<TunnelKey, EndpointId>,
+        tunnels: &ByName<TunnelKey, EndpointId>,
         index: usize,
         segment: &Settings,
         group: Option<EndpointId>,
     ) -> (u32, u32) {
-        let mut listed = Vec::new();
-        if let Flood::Vteps(remotes) = &segment.flood {
-            let mut once = HashSet::with_capacity(remotes.len());
-            listed.extend(remotes.iter().map(|&remote| tunnels[&key(remote)]).filter(|&id| once.insert(id)));
+        let mut listed: Vec<EndpointId> = match &segment.flood {
+            Flood::Vteps(remotes) => remotes.iter().map(|&remote| tunnels[&key(remote)]).collect(),
+            Flood::Group { .. } => Vec::new(),
+        };
+        let mut set = listed.clone();
+        set.sort_unstable();
+        set.dedup();
+        if set.len() < listed.len() {
+            let mut once = HashSet::new();
+            listed.retain(|&id| once.insert(id));
         }
         let mut to = std::mem::take(&mut self.attachments[index]);
-        to.extend_from_slice(&listed);
+        to.append(&mut listed);
         to.extend(group);
-        let flood = self.flood(to);
         let members = match segment.accept {
             Accept::Any => Segment::ANY,
             Accept::Known => {
-                listed.extend(segments::static_remotes(segment).map(|remote| tunnels[&key(remote)]));
-                listed.sort_unstable();
-                listed.dedup();
-                self.members(listed)
+                set.extend(segments::static_remotes(segment).map(|remote| tunnels[&key(remote)]));
+                set.sort_unstable();
+                set.dedup();
+                self.members(set)
             }
         };
-        (flood, members)
+        (self.flood(to), members)
     }
 
     /// A list to flood to. No bits: nobody asks a flood list for its members, and attachments have high numbers.

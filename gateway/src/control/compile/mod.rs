@@ -7,6 +7,7 @@ mod floods;
 pub mod hops;
 mod ports;
 mod segments;
+mod strangers;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,6 +17,7 @@ use config::types::{Flood, Mac, Model, Remote, StaticMac};
 use self::floods::Floods;
 use self::hops::Underlay;
 pub(super) use self::segments::static_remotes;
+use super::hash::ByName;
 use super::ids::{EndpointKey, Ids, SegmentKey};
 use super::layout::{EndpointRules, Layout, Place, SegmentRules};
 use crate::frame::PortId;
@@ -64,7 +66,9 @@ pub struct Plan {
     /// Number of each of the model's attachments, by port.
     pub attachments: Vec<Vec<EndpointId>>,
     /// The tunnels to remote VTEPs, those that nobody listed included.
-    pub tunnels: HashMap<TunnelKey, EndpointId>,
+    pub tunnels: ByName<TunnelKey, EndpointId>,
+    /// Those of them that nobody listed.
+    pub strangers: BTreeSet<TunnelKey>,
     /// VTEP addresses whose next hops the kernel is to be asked for.
     pub next_hops: BTreeSet<IpAddr>,
     /// Underlay groups to be joined, by port (CONFORMANCE BUM7, BUM8: each once, however many segments share it).
@@ -74,10 +78,12 @@ pub struct Plan {
 /// Compiles a model. `strangers` are VTEPs that nobody listed but that may send (accept: any).
 pub fn compile<'a>(
     underlay: &Underlay<'_>,
-    strangers: impl IntoIterator<Item = &'a TunnelKey>,
+    strangers: impl Iterator<Item = &'a TunnelKey>,
     naming: &mut Naming,
 ) -> Plan {
     let model = underlay.model;
+    naming.segments.begin();
+    naming.endpoints.begin();
     let segments =
         model.segments.iter().map(|s| SegmentId(naming.segments.name(&SegmentKey::of(s)).0 as u16)).collect();
     let mut plan = Plan {
@@ -86,7 +92,8 @@ pub fn compile<'a>(
         segments,
         indices: Vec::new(),
         attachments: Vec::new(),
-        tunnels: HashMap::new(),
+        tunnels: ByName::default(),
+        strangers: BTreeSet::new(),
         next_hops: BTreeSet::new(),
         groups: BTreeSet::new(),
     };
@@ -99,7 +106,12 @@ pub fn compile<'a>(
             plan.tunnel(underlay, naming, key(remote));
         }
     }
-    strangers.into_iter().for_each(|&stranger| plan.tunnel(underlay, naming, stranger));
+    for &stranger in strangers {
+        if !plan.tunnels.contains_key(&stranger) {
+            plan.strangers.insert(stranger);
+            plan.tunnel(underlay, naming, stranger);
+        }
+    }
     let groups: Vec<_> = model.segments.iter().map(|segment| plan.group(underlay, naming, segment)).collect();
     ports::compile(&mut plan, underlay, naming);
     plan.segments(model, naming, &groups);

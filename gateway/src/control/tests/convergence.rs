@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use config::types::Encap;
+
 use super::OFFICE;
 use crate::control::testing::{Core, Gateway, SECOND, model};
 use crate::control::{Event, Flush};
@@ -22,18 +24,19 @@ impl Dice {
 
 /// OFFICE, and OFFICE with a VLAN in another VNI, a VTEP and a static MAC more and a limit on a port.
 fn configurations() -> [String; 3] {
-    let moved = OFFICE.replace("vlans: [{vlan: 10, vni: 100}]}", "vlans: [{vlan: 10, vni: 200}]}");
-    let other = OFFICE
+    let office = OFFICE.replace("vni: 200\n", "vni: 200\n    accept: any\n");
+    let moved = office.replace("vlans: [{vlan: 10, vni: 100}]}", "vlans: [{vlan: 10, vni: 200}]}");
+    let other = office
         .replace("name: srv1,", "name: srv1, mac_limit: 2,")
         .replace("[10.0.0.13]", "[10.0.0.14]")
         .replace("00:06\", port: srv1, vlan: 10", "00:02\", vtep: 10.0.0.15");
-    [OFFICE.to_owned(), moved, other]
+    [office, moved, other]
 }
 
 fn wild_ride(seed: u64) {
     let mut dice = Dice(seed);
     let configurations = configurations();
-    let mut gateway = Gateway::new(OFFICE);
+    let mut gateway = Gateway::new(&configurations[0]);
     let segments = [gateway.segment("100"), gateway.segment("200")];
     let mut reports: [VecDeque<Report>; 2] = Default::default();
     for _ in 0..3_000 {
@@ -45,7 +48,11 @@ fn wild_ride(seed: u64) {
                     reports[core].extend(gateway.cores[core].learn(key, at));
                 }
             }
-            45..70 => {
+            45..48 => {
+                let remote = format!("10.0.0.{}", 70 + dice.roll(6)).parse().unwrap();
+                reports[core].push_back(Report::UnknownVtep { segment: segments[1], remote, encap: Encap::Vxlan });
+            }
+            48..70 => {
                 if let Some(report) = reports[core].pop_front() {
                     gateway.control.handle(Event::Report { core, report }, gateway.now);
                 }
@@ -86,6 +93,11 @@ fn wild_ride(seed: u64) {
         );
     }
     counts_add_up(&gateway);
+    let tables = &gateway.control.plan.tables;
+    for (key, id) in &gateway.control.plan.tunnels {
+        let std::net::IpAddr::V4(remote) = key.remote else { unreachable!("IPv4 only") };
+        assert_eq!(tables.sources.find_v4(key.encap, remote), *id);
+    }
 }
 
 /// An endpoint of the core's tables where frames of the key's segment can come from.
