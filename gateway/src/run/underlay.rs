@@ -136,7 +136,10 @@ fn resolution(vtep: IpAddr, answer: Kernels) -> Resolution {
         Kernels::NoRoute => Resolution::NoRoute,
         Kernels::Hops(hops) => Resolution::Hops(
             hops.into_iter()
-                .map(|hop| Hop { port: hop.port, mac: hop.mac, gateway: Some(hop.gateway).filter(|&gw| gw != vtep) })
+                .map(|hop| {
+                    let gateway = Some(hop.gateway).filter(|&gateway| gateway != vtep);
+                    Hop { port: hop.port, mac: hop.mac, gateway, weight: hop.weight }
+                })
                 .collect(),
         ),
     }

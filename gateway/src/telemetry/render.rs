@@ -289,6 +289,7 @@ mod tests {
             hint: Some("word ".repeat(40)),
             next_hops: vec![hop],
             vnis: Vec::new(),
+            vni_count: 0,
             macs: u64::MAX,
             rx: LOTS,
             tx: LOTS,
