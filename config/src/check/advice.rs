@@ -1,5 +1,6 @@
 //! What is legal, and still worth a second look.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::Draft;
@@ -14,9 +15,10 @@ const OLD_LINUX_PORT: u16 = 8472;
 pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
     vtep(reader, draft, model);
     ports(reader, draft, model);
+    let attached: HashSet<usize> =
+        model.ports.iter().flat_map(|port| &port.attachments).map(|one| one.segment).collect();
     for (index, (segment, checked)) in draft.segments.iter().zip(&model.segments).enumerate() {
-        let attached = model.ports.iter().flat_map(|port| &port.attachments).any(|one| one.segment == index);
-        attachments(reader, segment, attached);
+        attachments(reader, segment, attached.contains(&index));
         flooding(reader, segment, model, checked);
         learning(reader, segment, checked, draft.fdb_size);
     }

@@ -22,7 +22,7 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
     let segments_by_vni = segments_by_vni(reader, &draft.segments);
     let ports = ports(reader, draft, &segments_by_vni);
     let sources = sources(reader, draft);
-    let world = World { reader, draft, ports: &ports, sources: &sources };
+    let world = World { reader, draft, ports: &ports, sources: &sources, by_vni: &segments_by_vni };
     let segments: Vec<Segment> =
         draft.segments.iter().enumerate().map(|(index, segment)| world.segment(index, segment)).collect();
     numbers_once(reader, draft, &segments);
@@ -215,6 +215,7 @@ struct World<'a> {
     draft: &'a Draft,
     ports: &'a [Port],
     sources: &'a [IpAddr],
+    by_vni: &'a ByVni,
 }
 
 impl World<'_> {
@@ -255,8 +256,7 @@ impl World<'_> {
     /// The VNI, with the encapsulation where another segment has the same.
     fn default_name(&self, draft: &SegmentDraft) -> String {
         let Some((vni, _)) = draft.vni else { return String::new() };
-        let same = |other: &&SegmentDraft| other.vni.is_some_and(|(other, _)| other == vni);
-        let alone = self.draft.segments.iter().filter(same).count() < 2;
+        let alone = self.by_vni.get(&vni).is_none_or(|same| same.len() < 2);
         if alone { vni.to_string() } else { format!("{vni}-{}", draft.encap) }
     }
 
