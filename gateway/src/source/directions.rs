@@ -102,6 +102,7 @@ fn answer(vtep: IpAddr, resolution: &Resolution) -> control::Resolution {
                     port: hop.port,
                     mac: hop.mac,
                     gateway: Some(hop.gateway).filter(|gateway| *gateway != vtep),
+                    weight: hop.weight,
                 })
                 .collect(),
         ),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     fn through(gateway: Option<&str>, mac: Option<Mac>) -> control::Resolution {
-        control::Resolution::Hops(vec![control::Hop { port: UP0, mac, gateway: gateway.map(ip) }])
+        control::Resolution::Hops(vec![control::Hop { port: UP0, mac, gateway: gateway.map(ip), weight: 1 }])
     }
 
     /// A link and routes are up; control asks for a VTEP on the link and one behind the router.
