@@ -9,3 +9,4 @@ pub mod hex;
 pub mod notation;
 pub mod outer;
 pub mod site;
+pub mod world;
