@@ -67,6 +67,8 @@ pub struct Worker<D: Driver> {
     burst: usize,
     copies: u32,
     refilled: u64,
+    /// By port: parts of a host frame that its policer has saved up, in billionths.
+    credit: Vec<u64>,
     stopped: bool,
 }
 
@@ -93,6 +95,7 @@ impl<D: Driver> Worker<D> {
             burst: burst.clamp(1, BURST),
             copies: copies.max(1),
             refilled: 0,
+            credit: vec![0; ports],
             stopped: false,
         }
     }
@@ -110,12 +113,12 @@ impl<D: Driver> Worker<D> {
     /// One lap: updates, every queue once, everything that can leave. `now` is in nanoseconds since any fixed moment.
     pub fn turn(&mut self, now: u64) -> Turn {
         if self.stopped {
-            return Turn::Stopped;
+            return self.say_goodbye();
         }
         self.tick(now);
         let mut busy = self.apply_updates();
         if self.stopped {
-            return Turn::Stopped;
+            return self.say_goodbye();
         }
         self.out.copies_left = self.copies;
         if self.out.floods() > 0 {
@@ -142,9 +145,13 @@ impl<D: Driver> Worker<D> {
             return;
         }
         self.shard.set_time(now);
-        for (tokens, table) in self.out.host_tokens.iter_mut().zip(&self.shard.tables.ports) {
+        let policers = self.out.host_tokens.iter_mut().zip(&mut self.credit);
+        for ((tokens, credit), table) in policers.zip(&self.shard.tables.ports) {
             let rate = table.underlay.as_ref().map_or(0, |side| u64::from(side.host_rate));
-            let more = (rate * passed.min(1_000_000_000)).div_ceil(1_000_000_000);
+            // Less than a frame is kept for the next time, so that low rates are true too.
+            *credit += rate * passed.min(1_000_000_000);
+            let more = *credit / 1_000_000_000;
+            *credit %= 1_000_000_000;
             // A bucket holds a tenth of a second, and a few frames whatever the rate.
             *tokens = (u64::from(*tokens).min(rate / 10 + 8) + more).min(rate / 10 + 8) as u32;
         }
@@ -231,8 +238,13 @@ impl<D: Driver> Worker<D> {
         self.shard.reports.clear();
         self.shard.report(Report::Counters(last));
         self.shard.report(Report::Stopped);
-        self.send_reports();
         self.stopped = true;
+    }
+
+    /// Sends the last reports; the core has ended when they have found room.
+    fn say_goodbye(&mut self) -> Turn {
+        self.send_reports();
+        if self.shard.reports.is_empty() { Turn::Stopped } else { Turn::Busy }
     }
 
     fn poll(&mut self, queue: usize) -> bool {
