@@ -54,7 +54,7 @@ pub fn class<F: Frame>(
     let destination = ethernet::mac_word(looked.head, 0);
     if ethernet::is_link_local(destination) {
         return match &table.underlay {
-            Some(side) if side.twin && tagging.len == 0 => Class::Host { tags: 0 },
+            Some(side) if side.twin && tagging.outer.is_none() => Class::Host { tags: 0 },
             _ => Class::Drop(DropReason::LinkLocal),
         };
     }
