@@ -122,7 +122,16 @@ impl Counters {
 
     /// Takes over the values of `other` without allocating where the sizes are the same.
     pub fn copy_from(&mut self, other: &Self) {
-        self.clone_from(other);
+        // A derived `clone_from` would make new vectors: named one by one, they keep their memory.
+        let Self {
+            ports, segments, endpoints, replicated, handed_over, taken_over, learned, unreported, turns, ..
+        } = self;
+        ports.clone_from(&other.ports);
+        segments.clone_from(&other.segments);
+        endpoints.clone_from(&other.endpoints);
+        (*replicated, *handed_over, *taken_over) = (other.replicated, other.handed_over, other.taken_over);
+        (*learned, *unreported, *turns) = (other.learned, other.unreported, other.turns);
+        (self.busy_turns, self.bursts) = (other.busy_turns, other.bursts);
     }
 
     /// Adds another core's counters.
@@ -169,5 +178,27 @@ impl Counters {
         let went = sum(|port| port.tx.frames + port.to_host.frames + port.drops.iter().sum::<u64>())
             + i128::from(self.handed_over);
         came - went
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_takes_everything_over_and_no_new_memory() {
+        let mut original = Counters::new(3, 40, 50);
+        original.ports[2].drops[5] = 1;
+        original.ports[1].rx.add(64);
+        original.segments[39].tx.add(65);
+        original.endpoints[49].rx.add(66);
+        let numbers = &mut original;
+        (numbers.replicated, numbers.handed_over, numbers.taken_over, numbers.learned) = (1, 2, 3, 4);
+        (numbers.unreported, numbers.turns, numbers.busy_turns, numbers.bursts[7]) = (5, 6, 7, 8);
+        let mut copy = Counters::new(3, 40, 50);
+        let memory = (copy.ports.as_ptr(), copy.segments.as_ptr(), copy.endpoints.as_ptr());
+        copy.copy_from(&original);
+        assert_eq!(copy, original);
+        assert_eq!(memory, (copy.ports.as_ptr(), copy.segments.as_ptr(), copy.endpoints.as_ptr()));
     }
 }
