@@ -211,7 +211,7 @@ impl Site {
     /// Another configuration while running.
     pub fn reload(&mut self, yaml: &str) {
         let workers = self.cores.len();
-        self.control.reload(model(yaml, workers)).unwrap_or_else(|parts| panic!("{parts}"));
+        self.control.reload(model(yaml, workers), self.now).unwrap_or_else(|parts| panic!("{parts}"));
         self.step_control();
     }
 
