@@ -44,7 +44,7 @@ fn resolved(peers: &[u16]) -> Site {
 }
 
 fn hop(mac: Option<[u8; 6]>) -> Resolution {
-    Resolution::Hops(vec![Hop { port: PortId(0), mac: mac.map(config::types::Mac), gateway: None }])
+    Resolution::Hops(vec![Hop { port: PortId(0), mac: mac.map(config::types::Mac), gateway: None, weight: 1 }])
 }
 
 /// BUM2
@@ -75,7 +75,12 @@ fn a_vtep_out_of_reach_does_not_hold_up_the_others() {
 fn equal_next_hops_share_the_flows() {
     let mut site = resolved(&[1]);
     let hops = (1..=4)
-        .map(|last| Hop { port: PortId(0), mac: Some(config::types::Mac([2, 0, 0, 0, 0xff, last])), gateway: None })
+        .map(|last| Hop {
+            port: PortId(0),
+            mac: Some(config::types::Mac([2, 0, 0, 0, 0xff, last])),
+            gateway: None,
+            weight: 1,
+        })
         .collect();
     let address = PLAIN.peer(1).parse().expect("an address");
     site.control.handle(Event::NextHops(vec![(address, Resolution::Hops(hops))]), site.now);
