@@ -1,8 +1,9 @@
 //! The gateway under test: the real binary in a laboratory's namespace.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io::BufReader;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -33,12 +34,7 @@ struct Log {
 impl Gateway {
     /// Starts the gateway with this configuration and waits until it forwards.
     pub fn start(lab: &Lab, yaml: &str) -> Self {
-        Self::start_as(lab, "gateway", yaml)
-    }
-
-    /// The same for one of several gateways of a laboratory.
-    pub fn start_as(lab: &Lab, name: &str, yaml: &str) -> Self {
-        let (mut command, socket) = command(lab, name, yaml);
+        let (mut command, socket) = command(lab, "gateway", yaml);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the gateway's binary starts");
         let log = Arc::new(Log::default());
         let reader = std::thread::spawn({
@@ -101,19 +97,18 @@ impl Gateway {
         Some(row["place"].as_str().expect("a text").to_owned())
     }
 
-    /// What it logged so far.
-    pub fn log(&self) -> String {
-        self.log.read()
+    /// The MAC of a port.
+    pub fn port_mac(&self, port: &str) -> Mac {
+        let shown = self.show("ports");
+        let row = rows(&shown).iter().find(|row| row["name"] == port).unwrap_or_else(|| panic!("no {port}: {shown}"));
+        let text = row["mac"].as_str().expect("a text");
+        let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal")).collect();
+        bytes.try_into().expect("six bytes")
     }
 
     /// The control socket.
-    pub fn socket(&self) -> &PathBuf {
+    pub fn socket(&self) -> &Path {
         &self.socket
-    }
-
-    /// The process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends SIGTERM and returns how it ended, and how long that took.
@@ -175,23 +170,46 @@ impl Log {
 /// Starts the gateway with a configuration that it must refuse, and returns what it said.
 pub fn refused(lab: &Lab, yaml: &str) -> String {
     let (mut command, socket) = command(lab, "refused", yaml);
+    let said = refusal(&mut command);
+    assert!(!socket.exists(), "the socket stayed behind");
+    said
+}
+
+/// The same with the control socket of another gateway.
+pub fn refused_at(lab: &Lab, yaml: &str, socket: &Path) -> String {
+    refusal(&mut command_at(lab, "refused", yaml, socket))
+}
+
+/// The same as a user without any rights, who has a copy of the program within reach.
+pub fn refused_as_nobody(lab: &Lab, yaml: &str) -> String {
+    let (copy, file) = (lab.directory.join("causeway"), lab.directory.join("refused.yaml"));
+    fs::copy(BINARY, &copy).expect("the laboratory's directory can be written");
+    fs::write(&file, yaml).expect("the laboratory's directory can be written");
+    let mut command = Command::new(copy);
+    command.args(["run", "-c"]).arg(file).arg("--socket").arg(lab.directory.join("refused.sock"));
+    refusal(command.stdin(Stdio::null()).uid(65_534).gid(65_534))
+}
+
+fn refusal(command: &mut Command) -> String {
     let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "it must not start:\n{said}");
     assert!(output.status.code().is_some(), "it must end by itself, not by a signal ({}):\n{said}", output.status);
     assert!(!said.contains("panicked"), "a refusal is no panic:\n{said}");
-    assert!(!socket.exists(), "the socket stayed behind");
     said
 }
 
-/// The command that runs the gateway in the laboratory, and its control socket.
-pub fn command(lab: &Lab, name: &str, yaml: &str) -> (Command, PathBuf) {
-    let file = lab.directory.join(format!("{name}.yaml"));
+fn command(lab: &Lab, name: &str, yaml: &str) -> (Command, PathBuf) {
     let socket = lab.directory.join(format!("{name}.sock"));
+    (command_at(lab, name, yaml, &socket), socket)
+}
+
+fn command_at(lab: &Lab, name: &str, yaml: &str, socket: &Path) -> Command {
+    let file = lab.directory.join(format!("{name}.yaml"));
     fs::write(&file, yaml).expect("the laboratory's directory can be written");
     let mut command = lab::inside(&lab.gw(), BINARY);
-    command.args(["run", "-c"]).arg(file).arg("--socket").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
-    (command, socket)
+    command.args(["run", "-c"]).arg(file).arg("--socket").arg(socket).stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }
 
 fn finish(command: &mut Command) -> Output {

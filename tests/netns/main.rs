@@ -6,9 +6,16 @@
 //! list that a test covers (VX: VXLAN, GN: Geneve, OIP: outer IP, VL: VLAN, L2: bridging, BUM: flooding, ...).
 #![cfg(feature = "dpdk")]
 
+mod bench;
 mod bytes;
+mod config;
 mod gateway;
 mod lab;
 mod sys;
 
+mod bridging;
+mod lifecycle;
+mod outer;
+mod overlays;
 mod peers;
+mod tags;

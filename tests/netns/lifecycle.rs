@@ -1,0 +1,163 @@
+//! Starting, refusing to start, stopping, crashing and starting again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::bytes::{BROADCAST, mac, probe, vlan};
+use crate::config::Config;
+use crate::gateway::{self, Gateway};
+use crate::lab::{self, Lab, run};
+
+/// A configuration with a Linux twin and a DPDK file prefix of its own.
+fn configuration(lab: &Lab, prefix: &str) -> String {
+    Config::new(lab)
+        .memory(&format!("{{file_prefix: {prefix}}}"))
+        .port("up0", "mtu: 1600, underlay: {addresses: [10.0.0.11/24]}")
+        .access("srv1", "{vlan: 10, vni: 5001}")
+        .access("srv2", "{vlan: untagged, vni: 5001}")
+        .vni("vni: 5001, flood: {vteps: [10.0.0.12]}")
+        .text()
+}
+
+fn prefix(lab: &Lab) -> String {
+    format!("test-{}", lab.gw())
+}
+
+fn runtime_directory(lab: &Lab) -> String {
+    format!("/var/run/dpdk/{}", prefix(lab))
+}
+
+fn twins(lab: &Lab) -> usize {
+    run(&format!("ip -n {} -o link show type tun", lab.twin())).lines().count()
+}
+
+/// A frame from one server comes out at the other.
+fn forwards(lab: &Lab) {
+    let (one, two) = (lab.wire("srv1"), lab.wire("srv2"));
+    let frame = probe(BROADCAST, mac(1), 60, 1);
+    one.send(&vlan(&frame, 10));
+    two.expect_frame("the frame", &frame);
+}
+
+/// What came out at the other server before does so no more: there, the next frame is one that we put on the cable.
+fn forwards_nothing(lab: &Lab) {
+    let (one, two) = (lab.wire("srv1"), lab.wire("srv2"));
+    one.send(&vlan(&probe(BROADCAST, mac(1), 60, 2), 10));
+    let marker = probe(BROADCAST, mac(0x99), 60, 3);
+    lab::Wire::open(&lab.gw(), "srv2").send(&marker);
+    assert_eq!(two.expect("the marker", |frame| Some(frame.to_vec())), marker);
+}
+
+/// Nothing that a gateway makes is there.
+fn nothing_is_left(lab: &Lab, socket: &Path) {
+    assert_eq!(twins(lab), 0, "a Linux twin stayed behind");
+    assert!(!socket.exists(), "the socket stayed behind");
+    assert!(!Path::new(&runtime_directory(lab)).exists(), "DPDK's directory stayed behind");
+}
+
+/// SIGTERM ends it within a second, with success, and nothing is left; then it starts again. CTL4
+#[test]
+fn sigterm_stops_within_a_second_and_leaves_nothing() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let yaml = configuration(&lab, &prefix(&lab));
+    for _ in 0..2 {
+        let gateway = Gateway::start(&lab, &yaml);
+        assert_eq!(twins(&lab), 1);
+        forwards(&lab);
+        let socket = gateway.socket().to_owned();
+        let (status, took, log) = gateway.stop();
+        assert!(status.success(), "{status}:\n{log}");
+        assert!(took < Duration::from_secs(1), "it took {took:?}:\n{log}");
+        nothing_is_left(&lab, &socket);
+        forwards_nothing(&lab);
+    }
+}
+
+/// After a crash the next start needs no cleaning up by hand. CTL4
+#[test]
+fn a_crash_does_not_hinder_the_next_start() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let yaml = configuration(&lab, &prefix(&lab));
+    let gateway = Gateway::start(&lab, &yaml);
+    forwards(&lab);
+    let socket = gateway.socket().to_owned();
+    gateway.crash();
+    let gateway = Gateway::start(&lab, &yaml);
+    forwards(&lab);
+    let (status, _, log) = gateway.stop();
+    assert!(status.success(), "{status}:\n{log}");
+    nothing_is_left(&lab, &socket);
+}
+
+/// Two gateways on one host share nothing but the machine.
+#[test]
+fn two_gateways_on_one_host() {
+    let (Some(here), Some(there)) = (Lab::of_wires(), Lab::of_wires()) else { return };
+    let one = Gateway::start(&here, &configuration(&here, &prefix(&here)));
+    let two = Gateway::start(&there, &configuration(&there, &prefix(&there)));
+    forwards(&here);
+    forwards(&there);
+    let (status, _, log) = one.stop();
+    assert!(status.success(), "{status}:\n{log}");
+    forwards(&there);
+    let (status, _, log) = two.stop();
+    assert!(status.success(), "{status}:\n{log}");
+}
+
+/// Each bad start is one clear sentence that names the thing, a failure, and nothing left behind.
+#[test]
+fn bad_starts_say_what_is_wrong_and_leave_nothing() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let good = configuration(&lab, &prefix(&lab));
+    let cases = [
+        ("a device that does not exist", good.replace("iface=srv1", "iface=nosuch0"), "nosuch0"),
+        ("a core that does not exist", good.replace("cores: [0]", "cores: [1023]"), "1023"),
+        ("a namespace that does not exist", good.replace(&lab.twin(), "nosuchns"), "nosuchns"),
+        ("a file that is not a configuration", "version: 1\nprots: []\n".to_owned(), "ports"),
+    ];
+    for (what, yaml, names) in cases {
+        assert_ne!(yaml, good, "{what}: the case changes nothing");
+        let said = gateway::refused(&lab, &yaml);
+        assert!(said.contains(names), "{what}: it should name '{names}':\n{said}");
+        nothing_is_left(&lab, &lab.directory.join("refused.sock"));
+    }
+    // After all that, the good one starts.
+    drop(Gateway::start(&lab, &good));
+}
+
+/// Without root it says so.
+#[test]
+fn without_root_it_says_so() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let said = gateway::refused_as_nobody(&lab, &configuration(&lab, &prefix(&lab)));
+    assert!(said.contains("root"), "{said}");
+    nothing_is_left(&lab, &lab.directory.join("refused.sock"));
+}
+
+/// What one gateway holds another cannot take: DPDK's file prefix, a Linux twin, a socket. The first does not notice.
+#[test]
+fn a_second_gateway_on_the_same_things_is_refused() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let yaml = configuration(&lab, &prefix(&lab));
+    let gateway = Gateway::start(&lab, &yaml);
+    gateway::refused(&lab, &yaml);
+    let said = gateway::refused(&lab, &yaml.replace(&prefix(&lab), "test-other"));
+    assert!(said.contains("up0"), "it should name the port or its twin:\n{said}");
+    assert!(!Path::new("/var/run/dpdk/test-other").exists(), "DPDK's directory stayed behind");
+    let elsewhere =
+        Config::new(&lab).access("srv8", "{vlan: 1, vni: 1}").access("srv9", "{vlan: 1, vni: 1}").vni("vni: 1");
+    let said = gateway::refused_at(&lab, &elsewhere.text(), gateway.socket());
+    assert!(said.contains("gateway.sock"), "it should name the socket:\n{said}");
+    forwards(&lab);
+    assert_eq!(gateway.port_mac("up0").len(), 6, "the first still answers on its socket");
+}
+
+/// An address that the twin's namespace already has is refused by name.
+#[test]
+fn an_address_in_use_is_refused() {
+    let Some(lab) = Lab::of_wires() else { return };
+    run(&format!("ip -n {} addr add 10.0.0.11/32 dev lo", lab.twin()));
+    let said = gateway::refused(&lab, &configuration(&lab, &prefix(&lab)));
+    assert!(said.contains("10.0.0.11"), "it should name the address:\n{said}");
+    nothing_is_left(&lab, &lab.directory.join("refused.sock"));
+}
