@@ -81,7 +81,13 @@ impl Gateway {
 
     /// Waits until a reason has counted this many frames.
     pub fn wait_drops(&self, reason: &str, expected: u64) {
-        lab::until(&format!("{expected} frames dropped as '{reason}'"), || self.drops(reason) == expected);
+        let deadline = Instant::now() + PATIENCE;
+        while self.drops(reason) != expected {
+            if Instant::now() > deadline {
+                panic!("not {expected} frames dropped as '{reason}' but\n{}", self.show_text("drops", &[]));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits until the forwarding table holds this MAC at this place, such as `srv1 vlan 10` or `10.0.0.12 vxlan`.
