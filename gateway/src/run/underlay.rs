@@ -130,7 +130,7 @@ impl Underlay {
     }
 }
 
-/// The kernel's answer in control's words. (Control shares traffic evenly; weights of ECMP routes do not count.)
+/// The kernel's answer in control's words.
 fn resolution(vtep: IpAddr, answer: Kernels) -> Resolution {
     match answer {
         Kernels::NoRoute => Resolution::NoRoute,
