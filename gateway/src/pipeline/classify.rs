@@ -20,6 +20,7 @@ pub struct Looked<'a> {
 }
 
 /// Classifies the frames of a batch and asks for the FDB lines that the next stages read.
+#[inline(never)]
 pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
     batch.classes.clear();
     for frame in &batch.frames {

@@ -12,6 +12,7 @@ use crate::verdict::DropReason;
 use crate::wire::{ethernet, ip};
 
 /// Forwards, floods, hands to the host or drops every frame of the batch.
+#[inline(never)]
 pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
     let port = batch.port;
     for ((mut frame, class), aim) in batch.frames.drain(..).zip(&batch.classes).zip(&batch.aims) {

@@ -6,6 +6,7 @@ use crate::shard::Shard;
 use crate::tables::{EndpointId, FdbEntry, Origin};
 
 /// Learns, moves and refreshes the sources of a batch.
+#[inline(never)]
 pub fn learn<F>(batch: &Batch<F>, shard: &mut Shard) {
     for arrival in batch.arrivals() {
         source(arrival, shard);
@@ -51,6 +52,7 @@ fn install(arrival: &Arrival, seen: FdbEntry, known: bool, shard: &mut Shard) {
 }
 
 /// Finds where each lane goes.
+#[inline(never)]
 pub fn lookup<F>(batch: &mut Batch<F>, shard: &Shard) {
     batch.aims.clear();
     for class in &batch.classes {
