@@ -4,6 +4,7 @@ mod fdb;
 mod vteps;
 
 use config::types::{Accept, Attachment, Flood, Model, Port};
+use hdrhistogram::Histogram;
 
 pub use self::fdb::FdbFilter;
 use super::Control;
@@ -11,6 +12,7 @@ use super::view::{
     AttachmentView, DropView, MemberView, PortDrops, PortView, RemoteView, TallyView, UnderlayView, VniView, WorkerView,
 };
 use crate::counters::{Counters, Flow, Tally};
+use crate::driver::BURST;
 use crate::frame::PortId;
 use crate::tables::{EndpointId, SegmentId};
 use crate::verdict::DropReason;
@@ -148,18 +150,17 @@ impl Control {
                 counters.ports.iter().for_each(|port| sum.merge(of(port)));
                 TallyView::from(sum)
             };
-            let bursts: u64 = counters.bursts[1..].iter().sum();
-            let frames: u64 = (0..).zip(&counters.bursts).map(|(size, count)| size * count).sum();
+            let bursts = sizes(&counters.bursts);
             WorkerView {
                 core: core.cpu,
                 turns: counters.turns,
                 busy: share(counters.busy_turns, counters.turns),
                 rx: sum(|port| port.rx),
                 tx: sum(|port| port.tx),
-                bursts,
-                burst_mean: share(frames, bursts),
-                burst_p50: quantile(&counters.bursts, 50),
-                burst_p99: quantile(&counters.bursts, 99),
+                bursts: bursts.len(),
+                burst_mean: bursts.mean(),
+                burst_p50: bursts.value_at_quantile(0.50) as u16,
+                burst_p99: bursts.value_at_quantile(0.99) as u16,
                 replicated: counters.replicated,
                 handed_over: counters.handed_over,
                 taken_over: counters.taken_over,
@@ -177,17 +178,13 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// The smallest burst size that `percent` of the bursts with frames do not exceed.
-fn quantile(bursts: &[u64], percent: u64) -> u16 {
-    let all: u64 = bursts[1..].iter().sum();
-    let mut seen = 0;
-    for (size, count) in bursts.iter().enumerate().skip(1) {
-        seen += count;
-        if seen > 0 && seen * 100 >= all * percent {
-            return size as u16;
-        }
+/// The sizes of the bursts with frames, as a histogram that is exact up to the largest burst.
+fn sizes(bursts: &[u64]) -> Histogram<u64> {
+    let mut sizes = Histogram::new_with_max(2 * BURST as u64, 3).expect("the bounds are constants and valid");
+    for (size, &count) in (0..).zip(bursts).skip(1) {
+        sizes.saturating_record_n(size, count);
     }
-    0
+    sizes
 }
 
 /// The local members of every segment.
