@@ -623,6 +623,14 @@ case("multicast_group_over_ipv6", "The same with an IPv6 group.", "BUM5 BUM6",
      ("> up0", arriving(vxlan() + tenant(BOB), src=PEER6, dst="ff05::1:1", mac=(HOP, "33:33:00:01:00:01"))),
      ("< srv1", tenant(BOB, vlan=10)))
 
+arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + bytes.fromhex("020000000001c0000201000000000000c0000202")
+case("arp_is_an_ordinary_frame", "ARP requests and replies of tenants are bridged like all else; we answer none.", "SUP9",
+     BASE,
+     ("> srv1", other(vlan=10, ethertype=0x0806, body=arp)), ("< up0", tunnel(vxlan() + other(ethertype=0x0806, body=arp))),
+     ("> up0", arriving(vxlan() + other(BOB, ethertype=0x0806, body=arp))), ("< srv1", other(BOB, vlan=10, ethertype=0x0806, body=arp)),
+     ("> srv1", other(ANN, BOB, vlan=10, ethertype=0x0806, body=arp)),
+     ("< up0", tunnel(vxlan() + other(ANN, BOB, ethertype=0x0806, body=arp))))
+
 # ---------------------------------------------------------------- isolation
 
 TWO = yaml(["{vni: 10010, flood: {vteps: [10.0.0.12]}}", "{vni: 10020, flood: {vteps: [10.0.0.13]}}"],
