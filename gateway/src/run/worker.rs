@@ -133,6 +133,13 @@ impl Rest {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use gateway::link::{Link, Update};
+    use gateway::sim::{HeapFrame, SimDriver};
+    use gateway::tables::Fdb;
+    use gateway::worker::Handoff;
+
     use super::*;
 
     #[test]
@@ -153,5 +160,61 @@ mod tests {
     fn spinning_never_sleeps() {
         let mut rest = Rest::new(Idle::Spin);
         assert!((0..10 * PATIENCE).all(|_| !rest.rest()));
+    }
+
+    /// A worker on the first core that this test may use, and what it tells.
+    fn started<G>(
+        link: &Link<HeapFrame>,
+        enter: impl FnOnce() -> Result<G, String> + Send + 'static,
+    ) -> (JoinHandle<()>, Receiver<Notice>) {
+        let core = core_affinity::get_core_ids().expect("cores")[0].id as u16;
+        let place = Place { core, idle: Idle::Sleep(Duration::from_millis(1)), start: Instant::now() };
+        let (tell, told) = channel();
+        let link = link.clone();
+        let make = move || {
+            let handoff = Handoff { to: Vec::new(), from: Vec::new() };
+            Worker::new(SimDriver::new(0, 16), Box::default(), Fdb::with_room(8), link, handoff, 32, 32)
+        };
+        let worker = start(place, enter, make, move |notice| drop(tell.send(notice))).expect("a thread");
+        (worker, told)
+    }
+
+    #[test]
+    fn it_says_when_it_polls_and_ends_when_asked() {
+        let link = Link::new();
+        let (worker, told) = started(&link, || Ok(()));
+        assert!(matches!(told.recv(), Ok(Notice::Ready)));
+        link.updates.send(Update::Stop).expect("room");
+        worker.join().expect("no panic");
+        assert!(told.recv().is_err(), "nothing else to tell");
+    }
+
+    #[test]
+    fn what_it_cannot_have_is_told_with_its_core() {
+        let (worker, told) = started::<()>(&Link::new(), || Err("no place in DPDK".into()));
+        let Ok(Notice::Failed(why)) = told.recv() else { panic!("it must fail") };
+        assert!(why.starts_with("core ") && why.ends_with(": no place in DPDK"), "{why}");
+        worker.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_panic_is_told_and_goes_no_further() {
+        struct Held(std::sync::mpsc::Sender<()>);
+        impl Drop for Held {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        let (gone, let_go) = channel();
+        let core = core_affinity::get_core_ids().expect("cores")[0].id as u16;
+        let place = Place { core, idle: Idle::Spin, start: Instant::now() };
+        let (tell, told) = channel();
+        let make = || -> Worker<SimDriver> { panic!("out of luck") };
+        let worker =
+            start(place, move || Ok(Held(gone)), make, move |notice| drop(tell.send(notice))).expect("a thread");
+        let Ok(Notice::Failed(why)) = told.recv() else { panic!("it must fail") };
+        assert!(why.contains("the worker panicked (out of luck)"), "{why}");
+        worker.join().expect("the panic ends with the worker");
+        let_go.recv().expect("what the thread held is given back");
     }
 }
