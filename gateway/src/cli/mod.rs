@@ -86,8 +86,11 @@ Examples:
   causeway run -c lab.yaml --socket /run/lab.sock --log debug
 
 Once it forwards it logs 'forwarding: 2 ports, 3 VNIs, 2 workers'. On SIGTERM or Ctrl-C it stops within a second and
-leaves nothing behind. It needs root (raw devices, TAP, network namespaces). Several gateways run on one host when each
-has its own --socket, cores and devices.";
+leaves nothing behind. SIGHUP reads the file again: VNIs, VLANs and VTEPs change while frames flow; a file that is
+wrong, or that asks for a restart, changes nothing.
+
+It needs root (raw devices, TAP, network namespaces). Several gateways run on one host when each has its own --socket,
+cores and devices.";
 
 const CHECK_HELP: &str = "\
 Examples:
@@ -156,8 +159,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Messages from `level` up; of DPDK's own at least warnings. RUST_LOG refines that (`RUST_LOG=dpdk=debug`).
 fn start_log(level: &str) {
-    env_logger::Builder::new().parse_filters(level).format_target(false).init();
+    let dpdk = if level == "info" { "warn" } else { level };
+    let more = std::env::var("RUST_LOG").unwrap_or_default();
+    let filters = format!("{level},dpdk={dpdk},{more}");
+    env_logger::Builder::new().parse_filters(filters.trim_end_matches(',')).format_target(false).init();
 }
 
 #[cfg(test)]

@@ -132,6 +132,10 @@ where
     let twin_threads = carry(&underlay, &rings, &has_tx, &pools)?;
 
     let entries: Vec<_> = control.entries().collect();
+    if entries.len() > model.fdb_size as usize {
+        let (macs, room) = (entries.len(), model.fdb_size);
+        return Err(format!("{macs} static MACs do not fit into a forwarding table of {room}; raise fdb.size"));
+    }
     let mut workers = Vec::new();
     let mut failed = None;
     let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
@@ -140,9 +144,9 @@ where
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
         let make = move || {
             let mut fdb = Fdb::with_room(room);
-            for (key, entry) in entries {
-                // Static MACs fit: the configuration was checked for it.
-                let _ = fdb.insert(key, entry);
+            let lost = entries.into_iter().filter(|&(key, entry)| fdb.insert(key, entry).is_err()).count();
+            if lost > 0 {
+                log::error!("core {core}: {lost} static MACs found no room; raise fdb.size");
             }
             Worker::new(driver, tables, fdb, link, handoff, burst, COPIES)
         };
