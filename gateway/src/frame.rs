@@ -1,4 +1,4 @@
-//! What the pipeline asks of a packet buffer. [`crate::dpdk`]'s `Mbuf` and [`crate::sim`]'s `HeapFrame` give it.
+//! What the pipeline asks of a packet buffer. `dpdk`'s `Mbuf` and [`crate::sim`]'s `HeapFrame` give it.
 //!
 //! A frame is one or more pieces; the first, the *head*, holds every header that the pipeline reads or writes and has
 //! headroom in front. A frame that is dropped goes back to its pool.

@@ -230,7 +230,8 @@ mod devices {
     /// Opens the devices and forwards.
     pub fn forward(start: Start) -> Result<(), String> {
         let mut opened = dpdk::open(&start.model).map_err(|error| error.to_string())?;
-        let facts = opened.ports.iter().map(facts).collect();
+        let asked = start.model.ports.iter().map(|port| port.mtu);
+        let facts = opened.ports.iter().zip(asked).map(|(port, mtu)| facts(port, mtu)).collect();
         let ports = opened.ports.clone();
         let links = Links(Box::new(move |port| {
             let link = ports.get(port)?.link();
@@ -242,10 +243,12 @@ mod devices {
         super::forward(start, Devices { facts, drivers: opened.drivers, pools, links }, enter)
     }
 
-    fn facts(port: &dpdk::Port) -> PortFacts {
+    /// What control needs to know of a port that was asked for this MTU.
+    fn facts(port: &dpdk::Port, asked: u16) -> PortFacts {
         let info = port.info();
         if let Some(note) = &info.mtu_note {
-            log::warn!("port {}: {note}", info.name);
+            let level = if info.mtu < asked { log::Level::Warn } else { log::Level::Debug };
+            log::log!(level, "port {}: {note}", info.name);
         }
         PortFacts {
             mac: info.mac,
