@@ -1,6 +1,6 @@
 //! MACs: learned by one core, ruled by control, known to all.
 
-use super::{ANN, BOB, CLEO, PLAIN, everywhere, frame, site, way_to};
+use super::{ANN, BOB, CLEO, PLAIN, everywhere, frame, outers, site, way_to};
 use crate::support::build::{ALL, mac, vlan};
 use crate::support::site::{SECOND, Setup, Site};
 
@@ -154,6 +154,27 @@ fn frames_that_are_dropped_teach_nothing() {
     }
     assert_eq!(site.counters().learned, before);
     assert_eq!(way_to(&mut site, 0, ANN), ["srv2"]);
+    site.assert_balanced();
+}
+
+/// L2f: not even until control has heard of it.
+#[test]
+fn a_static_mac_does_not_move_for_a_moment() {
+    let known = "static: [{mac: \"02:00:00:00:00:03\", vtep: 10.0.1.3}]";
+    let yaml = PLAIN.yaml(&["{vlan: 10, vni: 10010}", "{vlan: 20, vni: 10010}"], &[(10010, &[1, 2], known)]);
+    let mut site = Site::new(&yaml);
+    for forged in [("srv2", vlan(&frame(ALL, CLEO), 20)), ("up0", PLAIN.arriving(1, 10010, &frame(ALL, CLEO)))] {
+        site.receive(forged.0, &forged.1);
+        site.turn(0);
+        site.all_sent();
+        site.receive("srv1", &vlan(&frame(CLEO, ANN), 10));
+        site.turn(0);
+        let destinations: Vec<String> =
+            outers(&mut site).into_iter().map(|outer| outer.destination.to_string()).collect();
+        assert_eq!(destinations, [PLAIN.peer(2)], "after a forged frame at {}", forged.0);
+        assert!(site.sent("srv2").is_empty());
+    }
+    site.run();
     site.assert_balanced();
 }
 

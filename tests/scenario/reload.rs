@@ -75,6 +75,39 @@ fn a_vlan_that_moves_to_another_vni_leaves_its_macs_behind() {
     site.assert_balanced();
 }
 
+/// ISO1 CTL2: an endpoint's number goes to another VNI while the core still has MACs with it: they are misses, not ways into
+/// that VNI.
+#[test]
+fn a_number_that_is_used_again_leads_no_frame_astray() {
+    // A ring of one place: tables arrive, news about MACs do not yet.
+    let start = two("", &[3]);
+    let mut site = Site::with(&start, &Setup { rings: (1, 64), ..Setup::default() });
+    site.receive("srv2", &vlan(&frame(ALL, BOB), 20));
+    site.run();
+    site.all_sent();
+    // VLAN 20 leaves VNI 10010 and its number is free; then VLAN 22 of VNI 10011 gets it.
+    let second = |more: &str| {
+        let srv2 = format!("{{vlan: 23, vni: 10010}}, {{vlan: 21, vni: 10011}}{more}");
+        PLAIN.yaml(&[PORTS[0], &srv2], &[(10010, &[1, 2], ""), (10011, &[3], "")])
+    };
+    for yaml in [second(""), second(", {vlan: 22, vni: 10011}")] {
+        site.reload(&yaml);
+        site.receive("srv1", &vlan(&frame(mac(9), ANN), 10));
+        site.turn(0);
+        site.all_sent();
+    }
+    site.receive("srv1", &vlan(&frame(BOB, ANN), 10));
+    site.turn(0);
+    for sent in site.sent("srv2") {
+        assert_eq!(sent, vlan(&frame(BOB, ANN), 23), "nothing for VNI 10011");
+    }
+    assert_eq!(outers(&mut site).len(), 2, "BOB is unknown");
+    site.run();
+    site.all_sent();
+    assert_eq!(way_to(&mut site, 0, BOB), everywhere());
+    site.assert_balanced();
+}
+
 /// CTL2 BUM3: a VTEP that goes takes its MACs along, and its number may serve another.
 #[test]
 fn a_vtep_that_goes_takes_its_macs_along() {
