@@ -9,7 +9,7 @@ golden`, which writes the readable line above each frame and nothing else.
 import pathlib
 import struct
 
-from scapy.all import ICMP, IP, IPv6, TCP, UDP, Dot1AD, Dot1Q, Ether, Raw
+from scapy.all import IP, IPv6, UDP, Dot1AD, Dot1Q, Ether, Raw
 
 HERE = pathlib.Path(__file__).parent
 

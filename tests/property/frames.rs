@@ -89,12 +89,7 @@ pub fn from_vtep() -> impl Strategy<Value = Vec<u8>> {
             let world = World { geneve, v6, vlan: None };
             let ip = Ip { tos: ecn, ..Ip::new(&world.peer(peer), world.own()) };
             let options: Vec<u8> = (0..words).flat_map(|n| [0, 1, n, 0]).collect();
-            let (vni, payload) = if geneve {
-                (10011, build::geneve(10011, &options, &frame))
-            } else {
-                (10010, build::vxlan(10010, &frame))
-            };
-            debug_assert!(vni > 0);
+            let payload = if geneve { build::geneve(10011, &options, &frame) } else { build::vxlan(10010, &frame) };
             let packet = ip.udp((source, world.udp_port()), &payload, v6 || source % 2 == 0);
             ethernet(port_mac(0), HOP, ip.ethertype(), &packet)
         },
