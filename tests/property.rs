@@ -11,6 +11,8 @@ mod hostile;
 mod order;
 #[path = "property/same.rs"]
 mod same;
+#[path = "property/watched.rs"]
+mod watched;
 
 use proptest::test_runner::Config;
 

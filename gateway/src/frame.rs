@@ -86,6 +86,9 @@ pub trait Frame: Sized + Send + 'static {
 
     /// Asks the NIC for help on transmission; replaces what was asked before.
     fn set_offload(&mut self, offload: TxOffload);
+
+    /// What the NIC is asked to do on transmission.
+    fn offload(&self) -> TxOffload;
 }
 
 /// Where a core's frames come from.

@@ -9,7 +9,9 @@ use crossbeam::queue::ArrayQueue;
 
 use crate::counters::Counters;
 use crate::frame::PortId;
+use crate::notes::Notes;
 use crate::tables::{EndpointId, FdbEntry, FdbKey, SegmentId, Tables, Template};
+use crate::tap::Tap;
 
 /// From control to a core.
 #[derive(Debug)]
@@ -28,6 +30,12 @@ pub enum Update {
     LearnAtEndpoint(EndpointId, bool),
     /// Fill these counters and send them back as [`Report::Counters`].
     Count(Box<Counters>),
+    /// Write into this notebook from now on and send the old one as [`Report::Notes`].
+    Notes(Box<Notes>),
+    /// Copy frames for this tap from now on. A core with [`crate::tap::TAPS`] of them sends it back at once.
+    Tap(Box<Tap>),
+    /// Take the tap of this number off and send it back as [`Report::Untapped`].
+    Untap(u64),
     /// Drop what is held, send [`Report::Stopped`], and end.
     Stop,
 }
@@ -59,6 +67,10 @@ pub enum Report {
     RetiredHops(Vec<Template>),
     /// The counters asked for.
     Counters(Box<Counters>),
+    /// The notebook written so far.
+    Notes(Box<Notes>),
+    /// A tap no longer in use.
+    Untapped(Box<Tap>),
     /// The core has ended.
     Stopped,
 }

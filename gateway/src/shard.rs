@@ -1,4 +1,4 @@
-//! What a core owns: its tables, its FDB, its counters, and what it has to say to control.
+//! What a core owns: its tables, its FDB, its counters, its notebook, and what it has to say to control.
 
 use std::net::IpAddr;
 
@@ -6,10 +6,14 @@ use arrayvec::ArrayVec;
 use config::types::Encap;
 
 use crate::counters::Counters;
-use crate::frame::PortId;
+use crate::frame::{Frame, PortId};
 use crate::link::Report;
+use crate::notes::{Concern, Notes};
 use crate::tables::{Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, Segment, SegmentId, Tables};
+use crate::tap::{Losses, Sight, Stage, TAPS, Tap};
 use crate::verdict::DropReason;
+use crate::wire::ethernet::{ADDRESSES, mac_word};
+use crate::wire::peek::peek;
 
 /// Reports that wait for room in the ring, at most.
 pub const REPORTS: usize = 256;
@@ -27,6 +31,14 @@ pub struct Shard {
     pub epochs: Box<[u8]>,
     /// Reports not sent yet, oldest first.
     pub reports: ArrayVec<Report, REPORTS>,
+    /// The time of this turn, in nanoseconds since any fixed moment.
+    pub now: u64,
+    /// What was dropped last, and what peers send.
+    pub notes: Box<Notes>,
+    /// Who watches.
+    pub taps: ArrayVec<Box<Tap>, TAPS>,
+    /// What is lost of a frame while it is watched alone.
+    pub losses: Losses,
 }
 
 impl Shard {
@@ -34,7 +46,17 @@ impl Shard {
     pub fn new(tables: Box<Tables>, fdb: Fdb) -> Self {
         let counters = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
         let epochs = vec![0; tables.ages.len().max(1)].into();
-        Self { tables, fdb, counters, epochs, reports: ArrayVec::new() }
+        Self {
+            tables,
+            fdb,
+            counters,
+            epochs,
+            reports: ArrayVec::new(),
+            now: 0,
+            notes: Box::default(),
+            taps: ArrayVec::new(),
+            losses: Losses::default(),
+        }
     }
 
     /// Other tables; returns the ones before.
@@ -87,6 +109,25 @@ impl Shard {
         }
     }
 
+    /// Drops a frame: counts it, and takes note of what it was.
+    #[cold]
+    #[inline(never)]
+    pub fn discard<F: Frame>(&mut self, frame: &F, reason: DropReason, concern: Concern) {
+        self.drop(concern.port, reason);
+        self.notes.lost(frame, reason, concern, self.now);
+        if self.losses.on {
+            self.losses.note(reason, concern.to);
+        } else if self.is_watched() {
+            self.tell_lost(frame, Stage::Drop(reason), concern);
+        }
+    }
+
+    /// True while somebody watches.
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        !self.taps.is_empty()
+    }
+
     /// The endpoint of a number.
     #[inline]
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
@@ -105,5 +146,43 @@ impl Shard {
         let entry = self.fdb.find(key)?;
         let endpoint = self.endpoint(entry.endpoint())?;
         (endpoint.generation == entry.generation()).then_some(entry)
+    }
+}
+
+/// For who watches.
+impl Shard {
+    /// A frame from a Linux twin, as it came.
+    #[cold]
+    pub fn tell_from_host<F: Frame>(&mut self, frame: &F, port: PortId) {
+        let concern = Concern { port, ..Concern::default() };
+        let macs = self.macs(frame.head());
+        self.shoot(frame, &Sight { stage: Stage::FromHost, concern, came_from: port, macs });
+    }
+
+    #[cold]
+    fn tell_lost<F: Frame>(&mut self, frame: &F, stage: Stage, concern: Concern) {
+        let macs = self.macs(frame.head());
+        self.shoot(frame, &Sight { stage, concern, came_from: concern.port, macs });
+    }
+
+    /// Shows a frame to the taps.
+    pub(crate) fn shoot<F: Frame>(&mut self, frame: &F, sight: &Sight) {
+        let now = self.now;
+        self.taps.iter_mut().for_each(|tap| tap.shoot(frame, sight, now));
+    }
+
+    /// Shows the received frame that is being watched to the taps.
+    pub(crate) fn shoot_received(&mut self, sight: &Sight) {
+        let now = self.now;
+        self.taps.iter_mut().for_each(|tap| tap.shoot_received(sight, now));
+    }
+
+    /// The MACs of a frame: the first two, and those of a tenant's frame in a tunnel.
+    pub(crate) fn macs(&self, head: &[u8]) -> [u64; 4] {
+        let underlay = &self.tables.underlay;
+        let inner = peek(head, underlay.vxlan_port, underlay.geneve_port)
+            .and_then(|seen| head.get(seen.inner_at..)?.get(..ADDRESSES))
+            .map_or([0; 2], |tenant| [mac_word(tenant, 0), mac_word(tenant, 6)]);
+        [mac_word(head, 0), mac_word(head, 6), inner[0], inner[1]]
     }
 }

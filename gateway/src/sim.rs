@@ -117,6 +117,10 @@ impl Frame for HeapFrame {
     fn set_offload(&mut self, offload: TxOffload) {
         self.0.offload = offload;
     }
+
+    fn offload(&self) -> TxOffload {
+        self.0.offload
+    }
 }
 
 /// A pool of heap frames.

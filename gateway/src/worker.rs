@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::driver::{BURST, Driver};
 use crate::frame::{Frame, PortId};
 use crate::link::{HostFrame, Link, Report, Ring, Update};
+use crate::notes::Concern;
 use crate::pipeline::{self, Outbox};
 use crate::shard::{REPORTS, Shard};
 use crate::tables::{Fdb, Tables};
@@ -115,6 +116,7 @@ impl<D: Driver> Worker<D> {
         if self.stopped {
             return self.say_goodbye();
         }
+        self.shard.now = now;
         self.tick(now);
         let mut busy = self.apply_updates();
         if self.stopped {
@@ -145,6 +147,8 @@ impl<D: Driver> Worker<D> {
             return;
         }
         self.shard.set_time(now);
+        self.shard.notes.refill();
+        self.shard.taps.iter_mut().for_each(|tap| tap.refill(passed));
         let policers = self.out.host_tokens.iter_mut().zip(&mut self.credit);
         for ((tokens, credit), table) in policers.zip(&self.shard.tables.ports) {
             let rate = table.underlay.as_ref().map_or(0, |side| u64::from(side.host_rate));
@@ -221,6 +225,21 @@ impl<D: Driver> Worker<D> {
                 counters.copy_from(&shard.counters);
                 shard.report(Report::Counters(counters));
             }
+            Update::Notes(notes) => {
+                let written = std::mem::replace(&mut shard.notes, notes);
+                shard.report(Report::Notes(written));
+            }
+            Update::Tap(tap) => {
+                if let Err(full) = shard.taps.try_push(tap) {
+                    shard.report(Report::Untapped(full.element()));
+                }
+            }
+            Update::Untap(id) => {
+                if let Some(at) = shard.taps.iter().position(|tap| tap.id == id) {
+                    let tap = shard.taps.remove(at);
+                    shard.report(Report::Untapped(tap));
+                }
+            }
             Update::Stop => self.stop(),
         }
     }
@@ -231,8 +250,10 @@ impl<D: Driver> Worker<D> {
         pipeline::resume(&mut self.shard, self.driver.pool(), &mut self.out);
         self.flush(true);
         for port in 0..self.out.queues.len() {
-            let left = std::mem::take(&mut self.out.queues[port].frames).len();
-            self.shard.drops(PortId(port as u8), DropReason::Stopped, left as u64);
+            let concern = Concern { port: PortId(port as u8), ..Concern::default() };
+            for frame in std::mem::take(&mut self.out.queues[port].frames) {
+                self.shard.discard(&frame, DropReason::Stopped, concern);
+            }
         }
         let last = Box::new(self.shard.counters.clone());
         self.shard.reports.clear();
@@ -258,6 +279,10 @@ impl<D: Driver> Worker<D> {
             counters.rx.frames += frames as u64;
             counters.rx.bytes += bytes as u64;
         }
+        if self.shard.notes.listens(frames) {
+            let lane = self.shard.notes.lane(frames);
+            self.shard.hear(&self.batch.frames[lane]);
+        }
         self.batch.port = port;
         pipeline::process(&mut self.batch, &mut self.shard, self.driver.pool(), &mut self.out);
         // What is refused now has its second chance at the end of the turn.
@@ -274,11 +299,15 @@ impl<D: Driver> Worker<D> {
             }
             let vlan =
                 self.shard.tables.ports.get(port.index()).and_then(|t| t.underlay.as_ref()).map_or(0, |u| u.vlan);
+            if self.shard.is_watched() {
+                self.shard.tell_from_host(&frame, port);
+            }
+            let concern = Concern { port, ..Concern::default() };
             let tagged = vlan == 0 || put_tag(&mut frame, vlan);
             if !tagged {
-                self.shard.drop(port, DropReason::NoHeadroom);
-            } else if self.out.send(port, frame).is_err() {
-                self.shard.drop(port, DropReason::TxFull);
+                self.shard.discard(&frame, DropReason::NoHeadroom, concern);
+            } else if let Err(frame) = self.out.send(port, frame) {
+                self.shard.discard(&frame, DropReason::TxFull, concern);
             }
         }
         true
@@ -292,8 +321,8 @@ impl<D: Driver> Worker<D> {
                 let Some(HostFrame { port, frame }) = ring.take() else { break };
                 busy = true;
                 self.shard.counters.taken_over += 1;
-                if self.out.send(port, frame).is_err() {
-                    self.shard.drop(port, DropReason::TxFull);
+                if let Err(frame) = self.out.send(port, frame) {
+                    self.shard.discard(&frame, DropReason::TxFull, Concern { port, ..Concern::default() });
                 }
             }
         }
@@ -322,9 +351,10 @@ impl<D: Driver> Worker<D> {
             }
             if lap_ends {
                 let late = queue.held;
-                queue.frames.drain(..late);
+                let concern = Concern { port: id, ..Concern::default() };
+                let refused = queue.frames.drain(..late);
+                refused.for_each(|frame| self.shard.discard(&frame, DropReason::TxFull, concern));
                 queue.held = queue.frames.len();
-                self.shard.drops(id, DropReason::TxFull, late as u64);
             }
         }
         self.flush_host();
@@ -332,22 +362,27 @@ impl<D: Driver> Worker<D> {
 
     fn hand_over(&mut self, id: PortId) {
         let ring = self.handoff.to.get(id.index()).and_then(Option::as_ref);
-        let (mut handed, mut lost) = (0, 0);
+        let concern = Concern { port: id, ..Concern::default() };
+        let mut handed = 0;
         for frame in self.out.queues[id.index()].frames.drain(..) {
-            match ring.map(|ring| ring.send(HostFrame { port: id, frame })) {
-                Some(Ok(())) => handed += 1,
-                _ => lost += 1,
-            }
+            let host = HostFrame { port: id, frame };
+            let Err(refused) = (match ring {
+                Some(ring) => ring.send(host),
+                None => Err(host),
+            }) else {
+                handed += 1;
+                continue;
+            };
+            self.shard.discard(&refused.frame, DropReason::HandoffFull, concern);
         }
         self.shard.counters.handed_over += handed;
-        self.shard.drops(id, DropReason::HandoffFull, lost);
     }
 
     fn flush_host(&mut self) {
         for host in self.out.host.drain(..) {
             let (port, bytes) = (host.port, host.frame.len());
-            if self.link.to_host.send(host).is_err() {
-                self.shard.drop(port, DropReason::HostPoliced);
+            if let Err(host) = self.link.to_host.send(host) {
+                self.shard.discard(&host.frame, DropReason::HostPoliced, Concern { port, ..Concern::default() });
             } else if let Some(counters) = self.shard.counters.ports.get_mut(port.index()) {
                 counters.to_host.add(bytes);
             }

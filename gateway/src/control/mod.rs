@@ -13,6 +13,7 @@ pub mod compile;
 pub mod fdb;
 pub mod hash;
 pub mod ids;
+pub mod journal;
 pub mod layout;
 pub mod limits;
 pub mod news;
@@ -31,6 +32,8 @@ use self::compile::hops::Underlay;
 pub use self::compile::hops::{Hop, Resolution};
 use self::compile::{Naming, Plan};
 use self::fdb::Authority;
+use self::ids::EndpointKey;
+use self::journal::{Journal, Names};
 pub use self::layout::Place;
 use self::news::{News, Subject};
 pub use self::operate::{Flush, NeedsRestart, UnknownName};
@@ -39,7 +42,11 @@ use self::strangers::Strangers;
 use crate::counters::Counters;
 use crate::frame::PortId;
 use crate::link::{Report, Ring, Update};
-use crate::tables::{FdbEntry, FdbKey, SegmentId, Tables, TunnelKey, Way};
+use crate::notes::Notes;
+use crate::tables::{EndpointId, FdbEntry, FdbKey, SegmentId, Tables, TunnelKey, Way};
+
+/// How often the cores' notebooks are read when nobody asks.
+const READING: Nanos = 1_000_000_000;
 
 /// Nanoseconds since any fixed moment; the same clock for cores and control.
 pub type Nanos = u64;
@@ -86,6 +93,10 @@ struct Core {
     spare: Option<Box<Counters>>,
     /// The spare box is to be sent.
     asked: bool,
+    /// An empty notebook, when it is not under way.
+    notebook: Option<Box<Notes>>,
+    /// The notebook is to be exchanged.
+    reads: bool,
     /// It is to end.
     stop: bool,
     /// It has ended.
@@ -106,6 +117,10 @@ pub struct Control {
     fdb: Authority,
     strangers: Strangers,
     news: News,
+    /// What the cores noted.
+    journal: Journal,
+    /// When the notebooks were exchanged last.
+    read: Nanos,
     cores: Vec<Core>,
     /// What the outside was told to resolve and to join.
     told: Effects,
@@ -130,6 +145,8 @@ impl Control {
             fdb: Authority::default(),
             strangers: Strangers::default(),
             news: News::new(cores.len()),
+            journal: Journal::default(),
+            read: 0,
             cores,
             told: Effects::default(),
             changed: Vec::new(),
@@ -162,8 +179,12 @@ impl Control {
                 self.publish();
                 let Self { strangers, fdb, plan, .. } = self;
                 strangers.age(now, |key| plan.tunnels.get(key).is_some_and(|&id| fdb.limits().at_endpoint(id) > 0));
+                if now.saturating_sub(self.read) >= READING {
+                    self.read = now;
+                    self.cores.iter_mut().for_each(|core| core.reads = true);
+                }
             }
-            Event::Count => self.cores.iter_mut().for_each(|core| core.asked = true),
+            Event::Count => self.cores.iter_mut().for_each(|core| (core.asked, core.reads) = (true, true)),
             Event::Stop => self.cores.iter_mut().for_each(|core| core.stop = true),
         }
     }
@@ -185,6 +206,12 @@ impl Control {
                 let core = &mut self.cores[core];
                 core.spare = Some(std::mem::replace(&mut core.counters, counters));
             }
+            Report::Notes(mut notes) => {
+                self.journal.take(core, &notes, &Numbered(&self.naming, &self.plan, &self.model));
+                notes.clear();
+                self.cores[core].notebook = Some(notes);
+            }
+            Report::Untapped(_) => {}
             Report::Stopped => self.cores[core].stopped = true,
         }
     }
@@ -286,6 +313,13 @@ impl Control {
             reader.version = *version;
             return Some(Update::Tables(Box::new(plan.tables.clone())));
         }
+        // Before the counters: when those are in, so are the notes.
+        if reader.reads
+            && let Some(notes) = reader.notebook.take()
+        {
+            reader.reads = false;
+            return Some(Update::Notes(notes));
+        }
         if reader.asked
             && let Some(mut counters) = reader.spare.take()
         {
@@ -381,8 +415,31 @@ impl Control {
 impl Core {
     fn new(cpu: u16) -> Self {
         let counters = || Box::new(Counters::new(0, 0, 0));
-        let (stop, stopped) = (false, false);
-        Self { cpu, version: 0, counters: counters(), spare: Some(counters()), asked: false, stop, stopped }
+        Self {
+            cpu,
+            version: 0,
+            counters: counters(),
+            spare: Some(counters()),
+            asked: false,
+            notebook: Some(Box::default()),
+            reads: false,
+            stop: false,
+            stopped: false,
+        }
+    }
+}
+
+/// The numbers of the plan in force.
+struct Numbered<'a>(&'a Naming, &'a Plan, &'a Model);
+
+impl Names for Numbered<'_> {
+    fn segment(&self, id: SegmentId) -> Option<String> {
+        let index = self.1.indices.get(id.index()).copied().flatten()?;
+        Some(self.2.segments.get(index)?.name.clone())
+    }
+
+    fn endpoint(&self, id: EndpointId) -> Option<EndpointKey> {
+        self.0.endpoints.key(id.0).copied()
     }
 }
 

@@ -185,7 +185,7 @@ impl Core {
             },
             Update::LearnInSegment(id, open) => self.tables.segments[id.index()].learns = open,
             Update::LearnAtEndpoint(id, open) => self.tables.endpoints[id.index()].learns = open,
-            Update::Count(_) | Update::Stop => {}
+            Update::Count(_) | Update::Notes(_) | Update::Tap(_) | Update::Untap(_) | Update::Stop => {}
         }
     }
 

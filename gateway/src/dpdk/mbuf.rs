@@ -421,6 +421,15 @@ impl Frame for Mbuf {
         }
         self.0.set_flags(flags);
     }
+
+    fn offload(&self) -> TxOffload {
+        let flags = self.0.flags();
+        let asked = |flag: u64| flags & flag != 0;
+        TxOffload {
+            ipv4_checksum_at: if asked(sys::CW_TX_IP_CKSUM) { self.0.tx_offload() as u8 & 0x7f } else { 0 },
+            insert: asked(sys::CW_TX_VLAN).then(|| self.0.tag()),
+        }
+    }
 }
 
 impl std::fmt::Debug for Mbuf {

@@ -84,7 +84,7 @@ pub struct Tagging {
 
 /// Reads the tags and finds where they lead.
 #[inline]
-fn tagging(looked: Looked<'_>, table: &PortTable) -> Result<Tagging, DropReason> {
+pub(super) fn tagging(looked: Looked<'_>, table: &PortTable) -> Result<Tagging, DropReason> {
     let missing = if looked.len < ethernet::HEADER + ethernet::TAG { DropReason::Runt } else { DropReason::Split };
     let ethertype = word(looked.head, ethernet::ADDRESSES).ok_or(if looked.len < ethernet::HEADER {
         DropReason::Runt

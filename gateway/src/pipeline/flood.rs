@@ -3,10 +3,12 @@
 //! Copies are bounded by a budget for each turn, so that one frame to 1,024 VTEPs does not hold up other queues; the rest
 //! is made in the next turns, in order.
 
-use super::forward::{reaches, send};
+use super::forward::{concern, reaches, send};
 use super::outbox::{FLOODS, Outbox};
+use super::watched;
 use crate::batch::Arrival;
 use crate::frame::{Pool, PortId};
+use crate::notes::Concern;
 use crate::shard::Shard;
 use crate::tables::EndpointId;
 use crate::verdict::DropReason;
@@ -31,19 +33,26 @@ pub fn flood<P: Pool>(pending: Pending<P::Frame>, shard: &mut Shard, pool: &mut 
         if out.floods.len() < FLOODS {
             out.floods.push_back(rest);
         } else {
-            shard.drop(rest.port, DropReason::FloodBacklog);
+            shard.discard(&rest.frame, DropReason::FloodBacklog, concern(&rest.arrival, rest.port));
         }
     }
 }
 
 /// Goes on with the floods that wait, as far as the budget reaches.
 pub fn resume<P: Pool>(shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
-    while let Some(pending) = out.floods.pop_front() {
-        if let Some(rest) = replicate(pending, shard, pool, out) {
-            out.floods.push_front(rest);
-            return;
-        }
+    if shard.is_watched() {
+        return watched::resume(shard, pool, out);
     }
+    while !out.floods.is_empty() && step(shard, pool, out) {}
+}
+
+/// Goes on with the oldest flood that waits; false when the budget ended before it was done.
+pub(super) fn step<P: Pool>(shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) -> bool {
+    let Some(pending) = out.floods.pop_front() else { return true };
+    let rest = replicate(pending, shard, pool, out);
+    let done = rest.is_none();
+    rest.into_iter().for_each(|rest| out.floods.push_front(rest));
+    done
 }
 
 /// Sends copies until the list or the budget ends; returns what is left when the budget did.
@@ -67,14 +76,14 @@ fn replicate<P: Pool>(
             shard.counters.replicated += 1;
             match pool.replica(&frame) {
                 Some(copy) => send(copy, &arrival, port, to, shard, out),
-                None => shard.drop(port, DropReason::NoBuffer),
+                None => shard.discard(&frame, DropReason::NoBuffer, Concern { to, ..concern(&arrival, port) }),
             }
         }
         waiting = Some((at, to));
     }
     match waiting {
         Some((_, to)) => send(frame, &arrival, port, to, shard, out),
-        None => shard.drop(port, DropReason::NoDestination),
+        None => shard.discard(&frame, DropReason::NoDestination, concern(&arrival, port)),
     }
     None
 }

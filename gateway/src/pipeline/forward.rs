@@ -2,10 +2,12 @@
 
 use super::dress::dress;
 use super::flood::{self, flood};
+use super::lost;
 use super::outbox::{HOST, Outbox};
 use crate::batch::{Aim, Arrival, Batch, Class};
 use crate::frame::{Frame, Pool, PortId};
 use crate::link::HostFrame;
+use crate::notes::Concern;
 use crate::shard::Shard;
 use crate::tables::{EndpointId, Segment, Tables, Way};
 use crate::verdict::DropReason;
@@ -17,7 +19,7 @@ pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
     let port = batch.port;
     for ((mut frame, class), aim) in batch.frames.drain(..).zip(&batch.classes).zip(&batch.aims) {
         match class {
-            Class::Drop(reason) => shard.drop(port, *reason),
+            Class::Drop(reason) => lost::refuse(&frame, port, *reason, shard),
             Class::Host { tags } => host(frame, *tags, port, shard, out),
             Class::Bridge(arrival) => {
                 strip(&mut frame, arrival);
@@ -25,7 +27,7 @@ pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
                 match aim {
                     Aim::Endpoint(to) => unicast(frame, arrival, port, *to, shard, out),
                     Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
-                        shard.drop(port, DropReason::UnknownUnicast);
+                        shard.discard(&frame, DropReason::UnknownUnicast, concern(arrival, port));
                     }
                     Aim::Unknown | Aim::Group => {
                         flood(flood::Pending { frame, arrival: *arrival, port, cursor: 0 }, shard, pool, out);
@@ -82,7 +84,7 @@ fn floods_unknown(arrival: &Arrival, tables: &Tables) -> bool {
 fn host<F: Frame>(mut frame: F, tags: u8, port: PortId, shard: &mut Shard, out: &mut Outbox<F>) {
     let twin = shard.tables.ports.get(port.index()).and_then(|table| table.underlay.as_ref()).is_some_and(|s| s.twin);
     if !twin {
-        return shard.drop(port, DropReason::NoTwin);
+        return shard.discard(&frame, DropReason::NoTwin, Concern { port, ..Concern::default() });
     }
     let tokens = out.host_tokens.get_mut(port.index());
     match tokens {
@@ -91,7 +93,7 @@ fn host<F: Frame>(mut frame: F, tags: u8, port: PortId, shard: &mut Shard, out: 
             untag(&mut frame, tags);
             out.host.push(HostFrame { port, frame });
         }
-        _ => shard.drop(port, DropReason::HostPoliced),
+        _ => shard.discard(&frame, DropReason::HostPoliced, Concern { port, ..Concern::default() }),
     }
 }
 
@@ -108,8 +110,13 @@ fn unicast<F: Frame>(
     if reaches(arrival, to, &shard.tables) {
         send(frame, arrival, port, to, shard, out);
     } else {
-        shard.drop(port, DropReason::SplitHorizon);
+        shard.discard(&frame, DropReason::SplitHorizon, Concern { to, ..concern(arrival, port) });
     }
+}
+
+/// Whom the drop of a tenant's frame concerns.
+pub(super) fn concern(arrival: &Arrival, port: PortId) -> Concern {
+    Concern { port, segment: Some(arrival.segment()), from: arrival.from, to: EndpointId::NONE }
 }
 
 /// False for the endpoint that the frame came from (L2h) and for those of its split-horizon group (L2g).
@@ -139,12 +146,12 @@ pub(super) fn send<F: Frame>(
 ) {
     let bytes = frame.len();
     let Some(endpoint) = shard.tables.endpoints.get(to.index()) else {
-        return shard.drop(port, DropReason::NoDestination);
+        return shard.discard(&frame, DropReason::NoDestination, Concern { to, ..concern(arrival, port) });
     };
     match dress(&mut frame, arrival, endpoint, &shard.tables, &mut out.identification) {
         Ok(exit) => {
-            if out.send(exit, frame).is_err() {
-                return shard.drop(exit, DropReason::TxFull);
+            if let Err(frame) = out.send(exit, frame) {
+                return shard.discard(&frame, DropReason::TxFull, Concern { to, ..concern(arrival, exit) });
             }
             if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
                 flow.tx.add(bytes);
@@ -153,6 +160,6 @@ pub(super) fn send<F: Frame>(
                 flow.tx.add(bytes);
             }
         }
-        Err(reason) => shard.drop(port, reason),
+        Err(reason) => shard.discard(&frame, reason, Concern { to, ..concern(arrival, port) }),
     }
 }

@@ -5,8 +5,10 @@ mod dress;
 mod flood;
 mod forward;
 mod learn;
+mod lost;
 mod outbox;
 mod termination;
+mod watched;
 
 pub use classify::classify;
 pub use dress::Trouble;
@@ -21,6 +23,15 @@ use crate::shard::Shard;
 
 /// Takes every frame of `batch` to its fate: into `out`, or dropped and counted.
 pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
+    if shard.is_watched() {
+        return watched::process(batch, shard, pool, out);
+    }
+    run(batch, shard, pool, out);
+}
+
+/// The four stages.
+#[inline(always)]
+fn run<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
     classify(batch, shard);
     learn(batch, shard);
     lookup(batch, shard);

@@ -100,6 +100,14 @@ impl Sources {
         };
     }
 
+    /// The endpoint of a sender; [`EndpointId::NONE`] for one that nobody listed.
+    pub fn find(&self, encap: Encap, source: IpAddr) -> EndpointId {
+        match source {
+            IpAddr::V4(source) => self.find_v4(encap, source),
+            IpAddr::V6(source) => self.find_v6(encap, source),
+        }
+    }
+
     /// The endpoint of an IPv4 sender; [`EndpointId::NONE`] for one that nobody listed.
     #[inline]
     pub fn find_v4(&self, encap: Encap, source: Ipv4Addr) -> EndpointId {

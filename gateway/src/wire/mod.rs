@@ -7,6 +7,7 @@ pub mod ethernet;
 pub mod flow;
 pub mod geneve;
 pub mod ip;
+pub mod peek;
 pub mod udp;
 pub mod vxlan;
 

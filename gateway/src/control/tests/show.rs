@@ -81,7 +81,9 @@ fn counters_come_from_all_cores_when_asked_for() {
         gateway.control.handle(Event::Count, now);
         assert!(!gateway.control.has_counters());
         for core in 0..2 {
-            let Some(Update::Count(mut counters)) = gateway.control.next(core) else { panic!("not asked") };
+            let mut updates = std::iter::from_fn(|| gateway.control.next(core));
+            let count = updates.find(|update| matches!(update, Update::Count(_)));
+            let Some(Update::Count(mut counters)) = count else { panic!("not asked") };
             *counters = Counters::new(3, 2, counters.endpoints.len());
             counters.ports[1].rx.add(100);
             counters.ports[1].drops[DropReason::UnknownVlan as usize] = 1 + core as u64;
