@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use config::types::{HugePages, Idle, Memory, Model, Port, Vtep, Workers};
+use config::types::{Controllers, HugePages, Idle, Memory, Model, Port, Vtep, Workers};
 use gateway::dpdk::{self, Dpdk, DpdkDriver, Error, Mbuf};
 use gateway::driver::{BURST, Burst, Driver};
 use gateway::frame::{Frame, Pool, PortId};
@@ -73,6 +73,7 @@ fn model(devices: &[&str], workers: u16) -> Model {
         fdb_size: 1024,
         ports: devices.iter().enumerate().map(port).collect(),
         segments: Vec::new(),
+        control: Controllers::default(),
     }
 }
 

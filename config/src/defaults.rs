@@ -38,6 +38,15 @@ pub(crate) const TTL: u8 = 64;
 /// DSCP of outer headers (CONFORMANCE OIP4).
 pub(crate) const TOS: u8 = 0;
 
+/// Files of the embedded OVSDB server.
+pub(crate) const OVSDB_DIRECTORY: &str = "/var/lib/causeway/ovsdb";
+/// What a controller shows beside the switch's name.
+pub(crate) const OVSDB_DESCRIPTION: &str = "Causeway VTEP gateway";
+/// Seconds for which entries outlive their database.
+pub(crate) const OVSDB_STALE: u32 = 300;
+/// Seconds between two publications of statistics.
+pub(crate) const OVSDB_STATISTICS: u32 = 10;
+
 /// Packet buffers per worker: what all rings of all ports hold at once, and the flood copies and caches in between.
 /// One less than a power of two is what DPDK's pools like best.
 pub(crate) fn buffers(ports: &[crate::types::Port]) -> u32 {

@@ -4,6 +4,7 @@
 //! checks read the file themselves, for the sake of places and messages; tests hold the two together. Programs that
 //! write configurations can fill these and serialise them.
 
+mod control;
 mod port;
 mod segment;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::defaults;
 
+pub use control::{Control, FloodFallback, Ovsdb, Tls};
 pub use port::{Binding, Descriptors, Port, Tpid, Underlay, UntaggedWord, Via, Vlan};
 pub use segment::{
     Accept, Checksum, DetailedVtep, Df, Flood, GeneveOption, InheritWord, InnerVlan, Learning, RemoteVtep, Segment,
@@ -46,6 +48,9 @@ pub struct File {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 65535))]
     pub vnis: Vec<Segment>,
+    /// Controllers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
 }
 
 /// One value, or a list.

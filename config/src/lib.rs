@@ -20,6 +20,7 @@
 #![deny(unsafe_code)]
 
 mod check;
+mod controllers;
 mod defaults;
 mod document;
 pub mod file;

@@ -2,8 +2,8 @@
 
 use crate::file::{self, File, OneOrMore};
 use crate::types::{
-    Accept, Attachment, Df, Encap, Flood, HugePages, Idle, Inherit, Memory, Model, Place, Port, Remote, Segment,
-    StaticMac, Tag, Underlay, Vid, Vni, Vtep, Workers,
+    Accept, Attachment, Df, Encap, Flood, FloodFallback, HugePages, Idle, Inherit, Memory, Model, OvsdbDatabase, Place,
+    Port, Remote, Segment, StaticMac, Tag, Underlay, Vid, Vni, Vtep, Workers,
 };
 
 /// `model` as YAML. Parsed again it gives the same model.
@@ -22,7 +22,40 @@ pub fn file(model: &Model) -> File {
         fdb: Some(file::Fdb { size: Some(model.fdb_size) }),
         ports: model.ports.iter().map(|one| port(model, one)).collect(),
         vnis: model.segments.iter().map(|one| segment(model, one)).collect(),
+        control: control(model),
     }
+}
+
+fn control(model: &Model) -> Option<file::Control> {
+    let ovsdb = model.control.ovsdb.as_ref()?;
+    let text = |path: &std::path::Path| path.display().to_string();
+    let seconds =
+        |time: Option<std::time::Duration>| time.map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX));
+    let (database, directory, tls) = match &ovsdb.database {
+        OvsdbDatabase::Unix(path) => (format!("unix:{}", text(path)), None, None),
+        OvsdbDatabase::Tcp(address, port) => {
+            (format!("tcp:{}", std::net::SocketAddr::new(*address, *port)), None, None)
+        }
+        OvsdbDatabase::Embedded { directory, tls } => ("embedded".into(), Some(text(directory)), tls.as_ref()),
+    };
+    let names = ovsdb.ports.iter().map(|&port| model.ports[port].name.clone()).collect();
+    let ovsdb = file::Ovsdb {
+        database,
+        directory,
+        physical_switch: ovsdb.physical_switch.clone(),
+        description: Some(ovsdb.description.clone()),
+        management_ips: Some(OneOrMore::More(ovsdb.management_ips.clone())),
+        managers: ovsdb.managers.clone().map(OneOrMore::More),
+        tls: tls.map(|tls| file::Tls { key: text(&tls.key), certificate: text(&tls.certificate), ca: text(&tls.ca) }),
+        ports: Some(OneOrMore::More(names)),
+        flood_fallback: Some(match ovsdb.flood_fallback {
+            FloodFallback::Macs => file::FloodFallback::Macs,
+            FloodFallback::Off => file::FloodFallback::Off,
+        }),
+        stale: Some(seconds(ovsdb.stale)),
+        statistics: Some(seconds(ovsdb.statistics)),
+    };
+    Some(file::Control { ovsdb: Some(ovsdb) })
 }
 
 fn workers(workers: &Workers) -> file::Workers {

@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+pub use crate::controllers::{Controllers, FloodFallback, Ovsdb, OvsdbDatabase, Tls};
+
 /// A VXLAN or Geneve network identifier, 0 to 2^24-1 (RFC 7348 section 5, RFC 8926 section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vni(u32);
@@ -132,6 +134,8 @@ pub struct Model {
     pub ports: Vec<Port>,
     /// Segments (VNIs); the index is the segment's number in this model.
     pub segments: Vec<Segment>,
+    /// Who else has a say: controllers.
+    pub control: Controllers,
 }
 
 /// Worker threads.
@@ -301,6 +305,8 @@ pub struct Segment {
     pub learning: Learning,
     /// MACs that nothing overwrites.
     pub statics: Vec<StaticMac>,
+    /// VTEPs that a controller names besides the flood list: behind them are MACs. A file has none.
+    pub known: Vec<Remote>,
     /// An inner VLAN tag passes (else stripped on encapsulation of the outer only, and dropped on decapsulation).
     pub inner_vlan_pass: bool,
     /// Outer header fields.

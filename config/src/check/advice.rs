@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::Draft;
 use super::segment::{FloodDraft, SegmentDraft};
+use crate::document::At;
 use crate::reader::Reader;
 use crate::scalar::contains;
 use crate::types::{Flood, Model, Segment};
@@ -14,12 +15,17 @@ const OLD_LINUX_PORT: u16 = 8472;
 
 pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
     vtep(reader, draft, model);
+    let controlled = model.control.ovsdb.is_some();
+    if controlled && !model.ports.iter().any(|port| port.underlay.is_some()) {
+        let rule = "no port has an underlay: there is no tunnel address to tell the controller";
+        reader.warning(At::ROOT, rule, "add 'underlay' to the port that leads to the other VTEPs");
+    }
     ports(reader, draft, model);
     let attached: HashSet<usize> =
         model.ports.iter().flat_map(|port| &port.attachments).map(|one| one.segment).collect();
     for (index, (segment, checked)) in draft.segments.iter().zip(&model.segments).enumerate() {
-        attachments(reader, segment, attached.contains(&index));
-        flooding(reader, segment, model, checked);
+        attachments(reader, segment, controlled || attached.contains(&index));
+        flooding(reader, segment, model, checked, controlled);
         learning(reader, segment, checked, draft.fdb_size);
     }
 }
@@ -45,8 +51,9 @@ fn vtep(reader: &Reader, draft: &Draft, model: &Model) {
 
 fn ports(reader: &Reader, draft: &Draft, model: &Model) {
     let underlay = model.ports.iter().filter(|port| port.underlay.is_some()).map(|port| port.mtu).min();
-    for (draft, port) in draft.ports.iter().zip(&model.ports) {
-        if port.underlay.is_none() && port.attachments.is_empty() {
+    let controlled = model.control.ovsdb.as_ref().map(|ovsdb| &ovsdb.ports[..]).unwrap_or_default();
+    for (index, (draft, port)) in draft.ports.iter().zip(&model.ports).enumerate() {
+        if port.underlay.is_none() && port.attachments.is_empty() && !controlled.contains(&index) {
             let rule = format!("port '{}' has neither 'vlans' nor 'underlay': it drops every frame", port.name);
             reader.warning(draft.at, rule, "map its VLANs to VNIs");
         }
@@ -81,8 +88,8 @@ fn attachments(reader: &Reader, segment: &SegmentDraft, attached: bool) {
     }
 }
 
-fn flooding(reader: &Reader, segment: &SegmentDraft, model: &Model, checked: &Segment) {
-    let has_underlay = model.ports.iter().any(|port| port.underlay.is_some());
+fn flooding(reader: &Reader, segment: &SegmentDraft, model: &Model, checked: &Segment, controlled: bool) {
+    let has_underlay = !controlled && model.ports.iter().any(|port| port.underlay.is_some());
     if let (Flood::Vteps(list), true) =
         (&checked.flood, has_underlay && !matches!(segment.flood, Some(FloodDraft::Wrong)))
         && list.is_empty()

@@ -3,6 +3,7 @@
 //! what is legal but odd is said ([`advice`]).
 
 mod advice;
+mod control;
 mod port;
 mod remote;
 mod resolve;
@@ -23,6 +24,7 @@ struct Draft {
     fdb_size: u32,
     ports: Vec<port::PortDraft>,
     segments: Vec<segment::SegmentDraft>,
+    control: control::ControlDraft,
 }
 
 /// The model. It only counts when the reader has noted no error.
@@ -41,6 +43,7 @@ pub(crate) fn model(reader: &Reader, root: At) -> Option<Model> {
         fdb_size: system::fdb_size(reader, fields.get("fdb")),
         ports: port::read_all(reader, &fields),
         segments: segment::read_all(reader, &fields),
+        control: control::read(reader, fields.get("control")),
     };
     fields.done();
     let model = resolve::model(reader, &draft);

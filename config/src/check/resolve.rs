@@ -31,6 +31,7 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
         memory: memory(reader, draft, &ports),
         vtep: vtep(draft, &sources),
         fdb_size: draft.fdb_size,
+        control: draft.control.resolve(reader, &ports),
         ports,
         segments,
     }
@@ -240,6 +241,7 @@ impl World<'_> {
             accept: draft.accept.unwrap_or(accept),
             learning: draft.learning.learning.clone(),
             statics,
+            known: Vec::new(),
             inner_vlan_pass: draft.inner_vlan_pass,
             outer: Outer {
                 ttl: draft.ttl,

@@ -92,6 +92,9 @@ impl Authority {
             return;
         }
         match place {
+            Some(place) if known.is_some_and(|known| (known.origin, known.place) == (Origin::Controller, place)) => {
+                return;
+            }
             Some(place) if self.layout.has(key, place) => {
                 self.remove(key);
                 self.insert(key, place, Origin::Controller, 0);

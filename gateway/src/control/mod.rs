@@ -10,14 +10,17 @@
 //! [`Control::flush`], and the `view_` functions.
 
 pub mod compile;
+mod controllers;
 pub mod fdb;
 pub mod hash;
 pub mod ids;
 pub mod journal;
 pub mod layout;
 pub mod limits;
+mod merge;
 pub mod news;
 mod operate;
+pub mod overlay;
 mod show;
 mod strangers;
 pub mod view;
@@ -31,12 +34,14 @@ pub use self::compile::PortFacts;
 use self::compile::hops::Underlay;
 pub use self::compile::hops::{Hop, Resolution};
 use self::compile::{Naming, Plan};
+use self::controllers::Locals;
 use self::fdb::Authority;
 use self::ids::EndpointKey;
 use self::journal::{Journal, Names};
 pub use self::layout::Place;
 use self::news::{News, Subject};
 pub use self::operate::{Flush, NeedsRestart, UnknownName};
+use self::overlay::Overlays;
 pub use self::show::FdbFilter;
 use self::strangers::Strangers;
 use crate::counters::Counters;
@@ -106,7 +111,12 @@ struct Core {
 /// The state of the gateway.
 #[derive(Debug)]
 pub struct Control {
+    /// In force: the file's, and what controllers add to it.
     model: Model,
+    /// The file's, where controllers add something.
+    file: Option<Model>,
+    overlays: Overlays,
+    locals: Locals,
     facts: Vec<PortFacts>,
     resolutions: HashMap<IpAddr, Resolution>,
     naming: Naming,
@@ -137,6 +147,9 @@ impl Control {
         let underlay = Underlay { model: &model, facts: &facts, resolutions: &resolutions };
         let plan = compile::compile(&underlay, std::iter::empty(), &mut naming);
         let mut control = Self {
+            file: None,
+            overlays: Overlays::default(),
+            locals: Locals::default(),
             facts,
             resolutions,
             naming,
@@ -177,6 +190,7 @@ impl Control {
             Event::Tick => {
                 self.fdb.age(now, &mut self.changed);
                 self.publish();
+                self.retry_assigning();
                 let Self { strangers, fdb, plan, .. } = self;
                 strangers.age(now, |key| plan.tunnels.get(key).is_some_and(|&id| fdb.limits().at_endpoint(id) > 0));
                 if now.saturating_sub(self.read) >= READING {
@@ -241,6 +255,7 @@ impl Control {
                 continue;
             }
             self.resolutions.insert(remote, resolution);
+            self.overlays.look_again = !self.overlays.chosen.is_empty();
             for encap in [Encap::Vxlan, Encap::Geneve] {
                 let key = TunnelKey { remote, encap };
                 let Some(&endpoint) = self.plan.tunnels.get(&key) else { continue };
@@ -265,6 +280,9 @@ impl Control {
     /// After a round of events: compiles anew when unlisted VTEPs came or went, opens and closes learning where limits
     /// were crossed, and says what is to be done outside.
     pub fn settle(&mut self, now: Nanos) -> Effects {
+        if self.prefers_other_nodes() {
+            self.recompile(now);
+        }
         if self.strangers.changed(now) {
             self.admit_strangers(now);
         }
@@ -356,7 +374,7 @@ impl Control {
         self.cores.iter().all(|core| core.stopped)
     }
 
-    /// The configuration in force.
+    /// The configuration in force, what controllers add included ([`Self::configured`] is the file's alone).
     pub fn model(&self) -> &Model {
         &self.model
     }
@@ -369,12 +387,14 @@ impl Control {
         Underlay { model: &self.model, facts: &self.facts, resolutions: &self.resolutions }
     }
 
-    /// Compiles the model anew, the known strangers included.
+    /// Merges and compiles the model anew, the known strangers included.
     fn recompile(&mut self, now: Nanos) {
+        self.merge();
         let Self { model, facts, resolutions, naming, strangers, .. } = self;
         let underlay = Underlay { model, facts, resolutions };
         self.plan = compile::compile(&underlay, strangers.iter(), naming);
         self.arrange(true, now);
+        self.reassign();
     }
 
     /// Brings the plan up to date with the strangers, all else as it is.
@@ -407,6 +427,7 @@ impl Control {
     /// Every core is to hear of the MACs that changed.
     fn publish(&mut self) {
         for key in self.changed.drain(..) {
+            self.locals.note(key);
             self.news.add(Subject::Mac(key));
         }
     }

@@ -51,7 +51,7 @@ impl Control {
     ///
     /// When it needs other devices, workers or memory; nothing is changed then.
     pub fn reload(&mut self, model: Model, now: Nanos) -> Result<(), NeedsRestart> {
-        let parts = fixed_parts_that_differ(&self.model, &model);
+        let parts = fixed_parts_that_differ(self.configured(), &model);
         if !parts.is_empty() {
             return Err(NeedsRestart(parts));
         }
@@ -67,7 +67,10 @@ impl Control {
             let accepted = if stranger.encap == Encap::Vxlan { vxlan } else { geneve };
             accepted && !listed.contains(stranger)
         });
-        self.model = model;
+        match &mut self.file {
+            Some(file) => *file = model,
+            None => self.model = model,
+        }
         self.recompile(now);
         Ok(())
     }
@@ -109,12 +112,12 @@ impl Control {
 }
 
 /// The tunnels that a model names.
-fn listed(model: &Model) -> HashSet<crate::tables::TunnelKey> {
+pub(super) fn listed(model: &Model) -> HashSet<crate::tables::TunnelKey> {
     let floods = model.segments.iter().filter_map(|segment| match &segment.flood {
         Flood::Vteps(remotes) => Some(remotes),
         Flood::Group { .. } => None,
     });
-    let statics = model.segments.iter().flat_map(super::compile::static_remotes);
+    let statics = model.segments.iter().flat_map(super::compile::other_remotes);
     floods.flatten().copied().chain(statics).map(key).collect()
 }
 
@@ -131,6 +134,9 @@ fn fixed_parts_that_differ(old: &Model, new: &Model) -> Vec<String> {
     }
     if old.vtep.namespace != new.vtep.namespace {
         parts.push("vtep.namespace".into());
+    }
+    if old.control != new.control {
+        parts.push("control".into());
     }
     let names = |model: &Model| model.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
     if names(old) != names(new) {

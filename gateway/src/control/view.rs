@@ -104,6 +104,9 @@ pub struct VniView {
     pub vxlan: Option<u32>,
     /// Number on Geneve tunnels.
     pub geneve: Option<u32>,
+    /// The controller that it belongs to: `ovsdb` or `evpn`.
+    #[serde(default)]
+    pub controller: Option<String>,
     /// Local members.
     pub ports: Vec<MemberView>,
     /// VTEPs that broadcast, unknown unicast and multicast are copied to.
@@ -155,7 +158,7 @@ pub struct VtepView {
     pub vtep: String,
     /// `vxlan` or `geneve`.
     pub encap: String,
-    /// `configured`, `learned` (accept: any), or `group`.
+    /// `configured`, `controller`, `learned` (accept: any), or `group`.
     pub origin: String,
     /// `up`, `resolving` (no next hop's MAC is known yet), `no-route`, or `no-source` (vtep.source lacks the family).
     pub state: String,
@@ -207,6 +210,12 @@ pub struct FdbView {
     pub encap: Option<String>,
     /// `static`, `controller` or `learned`.
     pub origin: String,
+    /// Which controller said so: `ovsdb` or `evpn`.
+    #[serde(default)]
+    pub controller: Option<String>,
+    /// The controller is away, and this is what it said last.
+    #[serde(default)]
+    pub stale: bool,
     /// Seconds since a core last reported its use, for learned MACs (exact to a quarter of the ageing time).
     pub age: Option<u64>,
 }

@@ -148,7 +148,7 @@ pub fn fdb(rows: &[FdbView], total: usize) -> String {
             clip(&row.vni, 14),
             row.mac.clone(),
             row.place.clone(),
-            row.origin.clone(),
+            origin(row),
             row.age.map_or(String::new(), |seconds| format!("{seconds} s")),
         ]);
     }
@@ -161,6 +161,12 @@ pub fn fdb(rows: &[FdbView], total: usize) -> String {
         }
     };
     format!("{table}\n{count}")
+}
+
+/// Who says so; a controller by its name.
+fn origin(row: &FdbView) -> String {
+    let who = row.controller.as_ref().unwrap_or(&row.origin);
+    if row.stale { format!("{who} (stale)") } else { who.clone() }
 }
 
 /// `show drops`.
@@ -336,6 +342,8 @@ mod tests {
             vtep: Some("10.0.0.12".into()),
             encap: Some("vxlan".into()),
             origin: "learned".into(),
+            controller: None,
+            stale: false,
             age: Some(7),
         };
         assert_eq!(

@@ -54,7 +54,7 @@ impl Floods {
         let members = match segment.accept {
             Accept::Any => Segment::ANY,
             Accept::Known => {
-                set.extend(segments::static_remotes(segment).map(|remote| tunnels[&key(remote)]));
+                set.extend(segments::other_remotes(segment).map(|remote| tunnels[&key(remote)]));
                 set.sort_unstable();
                 set.dedup();
                 self.members(set)

@@ -16,7 +16,7 @@ use config::types::{Flood, Mac, Model, Remote, StaticMac};
 
 use self::floods::Floods;
 use self::hops::Underlay;
-pub(super) use self::segments::static_remotes;
+pub(super) use self::segments::other_remotes;
 use super::hash::ByName;
 use super::ids::{EndpointKey, Ids, SegmentKey};
 use super::layout::{EndpointRules, Layout, Place, SegmentRules};
@@ -102,7 +102,7 @@ pub fn compile<'a>(
         if let Flood::Vteps(remotes) = &segment.flood {
             remotes.iter().for_each(|&remote| plan.tunnel(underlay, naming, key(remote)));
         }
-        for remote in segments::static_remotes(segment) {
+        for remote in segments::other_remotes(segment) {
             plan.tunnel(underlay, naming, key(remote));
         }
     }

@@ -11,12 +11,13 @@ pub fn numbers(segment: &Settings) -> impl Iterator<Item = (Encap, Vni)> {
         .filter_map(|(encap, vni)| Some((encap, vni?)))
 }
 
-/// The VTEPs that a segment's static MACs are behind.
-pub fn static_remotes(segment: &Settings) -> impl Iterator<Item = Remote> + '_ {
-    segment.statics.iter().filter_map(|mac| match mac.place {
+/// The VTEPs that a segment's static MACs are behind, and those that its controller names.
+pub fn other_remotes(segment: &Settings) -> impl Iterator<Item = Remote> + '_ {
+    let statics = segment.statics.iter().filter_map(|mac| match mac.place {
         Place::Vtep(remote) => Some(remote),
         Place::Port { .. } => None,
-    })
+    });
+    statics.chain(segment.known.iter().copied())
 }
 
 /// The segment as cores read it.

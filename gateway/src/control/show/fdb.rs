@@ -53,6 +53,8 @@ impl Control {
 
     fn view_mac(&self, key: FdbKey, record: &Record, now: Nanos) -> Option<FdbView> {
         let learned = record.origin == Origin::Learned;
+        let owner = self.plan.indices.get(key.segment().index()).copied().flatten().and_then(|index| self.owner(index));
+        let controller = owner.filter(|_| record.origin == Origin::Controller);
         let mut view = FdbView {
             vni: self.segment(key.segment())?.name.clone(),
             mac: Mac(key.mac()).to_string(),
@@ -67,6 +69,8 @@ impl Control {
                 Origin::Learned | Origin::Fresh => "learned",
             }
             .into(),
+            controller: controller.map(|controller| controller.name().into()),
+            stale: controller.is_some_and(|controller| self.is_stale(controller)),
             age: learned.then(|| now.saturating_sub(record.seen) / 1_000_000_000),
         };
         match self.naming.endpoints.key(record.place.endpoint.0)? {

@@ -85,9 +85,9 @@ impl Control {
     pub fn view_vnis(&self) -> Vec<VniView> {
         let counters = self.counters();
         let mut members = members(&self.model).into_iter();
-        let segments = self.model.segments.iter().zip(&self.plan.segments);
+        let segments = self.model.segments.iter().zip(&self.plan.segments).enumerate();
         segments
-            .map(|(segment, &id)| {
+            .map(|(index, (segment, &id))| {
                 let (macs, learned) = self.fdb.limits().in_segment(id);
                 let Flow { rx, tx } = counters.segments[id.index()];
                 let (flood_vteps, flood_group) = match &segment.flood {
@@ -98,6 +98,7 @@ impl Control {
                     name: segment.name.clone(),
                     vxlan: segment.vxlan.map(|vni| vni.value()),
                     geneve: segment.geneve.map(|vni| vni.value()),
+                    controller: self.owner(index).map(|owner| owner.name().into()),
                     ports: members.next().unwrap_or_default(),
                     flood_vteps,
                     flood_group,

@@ -6,7 +6,7 @@ use config::types::Flood;
 
 use crate::control::Control;
 use crate::control::compile::hops::{Hop, Resolution, group_mac};
-use crate::control::compile::{key, static_remotes};
+use crate::control::compile::{key, other_remotes};
 use crate::control::ids::EndpointKey;
 use crate::control::view::{NextHopView, VtepView};
 use crate::counters::{Counters, Flow};
@@ -45,9 +45,7 @@ impl Control {
             EndpointKey::Group(key, port) => {
                 (key, "group", vec![Hop { port, mac: Some(group_mac(key.remote)), gateway: None, weight: 1 }])
             }
-            EndpointKey::Tunnel(key) => {
-                (key, if self.strangers.contains(&key) { "learned" } else { "configured" }, self.known_hops(key))
-            }
+            EndpointKey::Tunnel(key) => (key, self.who_lists(key), self.known_hops(key)),
             EndpointKey::Attachment(..) => unreachable!("the way of this endpoint is a tunnel"),
         };
         let kind = match origin {
@@ -69,6 +67,14 @@ impl Control {
             macs: u64::from(self.fdb.limits().at_endpoint(id)),
             rx: rx.into(),
             tx: tx.into(),
+        }
+    }
+
+    fn who_lists(&self, key: TunnelKey) -> &'static str {
+        match () {
+            () if self.plan.strangers.contains(&key) => "learned",
+            () if self.is_brought(key) => "controller",
+            () => "configured",
         }
     }
 
@@ -123,7 +129,7 @@ impl Control {
                     self.naming.endpoints.find(&group).map(EndpointId).into_iter().collect()
                 }
             };
-            ids.extend(static_remotes(segment).map(|remote| self.plan.tunnels[&key(remote)]));
+            ids.extend(other_remotes(segment).map(|remote| self.plan.tunnels[&key(remote)]));
             ids.sort_unstable();
             ids.dedup();
             for id in ids {

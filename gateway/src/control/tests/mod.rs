@@ -4,6 +4,7 @@ mod configuration;
 mod convergence;
 mod learning;
 mod limits;
+mod overlays;
 mod scale;
 mod show;
 mod underlay;

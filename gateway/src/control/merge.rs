@@ -1,0 +1,190 @@
+//! The file and the controllers, put together: the model that is in force.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+
+use config::types::{Attachment, Encap, Flood, Model, Remote, Segment, Tag};
+
+use super::overlay::{Controller, Number, OverlayFlood, OverlaySegment, Overlays, Refusal};
+
+/// Segments that have numbers (CONFORMANCE ISO1: a number is never shared).
+const MOST_SEGMENTS: usize = 65_535;
+
+/// What a merge makes.
+#[derive(Debug)]
+pub(super) struct Merged {
+    /// The model in force: the file's segments and attachments first, in their order.
+    pub model: Model,
+    /// Who each number belongs to.
+    pub owners: HashMap<Number, Controller>,
+    /// What each controller does not get.
+    pub refused: BTreeMap<Controller, Vec<Refusal>>,
+    /// The service nodes that are used.
+    pub chosen: Vec<(Number, IpAddr)>,
+}
+
+/// Puts `overlays` on top of `file`. Service nodes are taken from the healthy ones.
+pub(super) fn merge(file: &Model, overlays: &Overlays, is_healthy: impl Fn(Remote) -> bool) -> Merged {
+    let model = file.clone();
+    let mut work = Work {
+        names: model.segments.iter().map(|segment| segment.name.clone()).collect(),
+        indices: numbers(&model),
+        tags: tags(&model),
+        merged: Merged { model, owners: HashMap::new(), refused: BTreeMap::new(), chosen: Vec::new() },
+        is_healthy,
+    };
+    for (&controller, held) in &overlays.held {
+        for segment in &held.segments {
+            work.segment(controller, segment);
+        }
+    }
+    work.merged
+}
+
+/// A service node for each segment that wants one, as [`merge`] would choose it.
+pub(super) fn choose(overlays: &Overlays, is_healthy: impl Fn(Remote) -> bool) -> Vec<(Number, IpAddr)> {
+    let owned = overlays.held.iter().flat_map(|(&controller, held)| {
+        held.segments.iter().filter(move |segment| overlays.owners.get(&segment.number) == Some(&controller))
+    });
+    let pick = |segment: &OverlaySegment| match &segment.flood {
+        OverlayFlood::OneOf(nodes) => Some((segment.number, node(segment.number.encap, nodes, &is_healthy)?)),
+        OverlayFlood::All(_) => None,
+    };
+    owned.filter_map(pick).collect()
+}
+
+/// The first healthy node, or the first when none is.
+fn node(encap: Encap, nodes: &[IpAddr], is_healthy: &impl Fn(Remote) -> bool) -> Option<IpAddr> {
+    let healthy = nodes.iter().find(|&&address| is_healthy(Remote { address, encap }));
+    healthy.or(nodes.first()).copied()
+}
+
+fn numbers(model: &Model) -> HashMap<Number, usize> {
+    let all = model.segments.iter().enumerate();
+    all.flat_map(|(index, segment)| {
+        let vxlan = segment.vxlan.map(|vni| (Number { encap: Encap::Vxlan, vni }, index));
+        let geneve = segment.geneve.map(|vni| (Number { encap: Encap::Geneve, vni }, index));
+        vxlan.into_iter().chain(geneve)
+    })
+    .collect()
+}
+
+/// Which segment each tag of each port belongs to; `None` is the underlay.
+fn tags(model: &Model) -> HashMap<(usize, Tag), Option<usize>> {
+    let ports = model.ports.iter().enumerate();
+    ports
+        .flat_map(|(index, port)| {
+            let underlay = port.underlay.as_ref().map(|underlay| underlay.vlan.map_or(Tag::Untagged, Tag::Vlan));
+            let underlay = underlay.map(|tag| ((index, tag), None));
+            let own = port.attachments.iter().map(move |one| ((index, one.tag), Some(one.segment)));
+            own.chain(underlay)
+        })
+        .collect()
+}
+
+struct Work<H> {
+    merged: Merged,
+    names: HashSet<String>,
+    indices: HashMap<Number, usize>,
+    tags: HashMap<(usize, Tag), Option<usize>>,
+    is_healthy: H,
+}
+
+impl<H: Fn(Remote) -> bool> Work<H> {
+    fn segment(&mut self, controller: Controller, wanted: &OverlaySegment) {
+        let number = wanted.number;
+        if let Some(owner) = self.merged.owners.get(&number) {
+            let why = match *owner == controller {
+                true => format!("{number} is there twice: give each its own number"),
+                false => format!("{number} belongs to {}: let one controller have it", owner.name()),
+            };
+            return self.refuse(controller, number, None, why);
+        }
+        let Some(index) = self.index(wanted) else {
+            let why = format!("there are {MOST_SEGMENTS} segments already: remove some");
+            return self.refuse(controller, number, None, why);
+        };
+        self.merged.owners.insert(number, controller);
+        self.attach(controller, index, wanted);
+        self.flood(controller, index, wanted);
+    }
+
+    /// The segment of this number: the file's, or a new one.
+    fn index(&mut self, wanted: &OverlaySegment) -> Option<usize> {
+        let Number { encap, vni } = wanted.number;
+        if let Some(&index) = self.indices.get(&wanted.number) {
+            return Some(index);
+        }
+        let segments = &mut self.merged.model.segments;
+        if segments.len() >= MOST_SEGMENTS {
+            return None;
+        }
+        let name = match self.names.contains(&wanted.name) {
+            true => format!("{}-{vni}-{encap}", wanted.name),
+            false => wanted.name.clone(),
+        };
+        self.names.insert(name.clone());
+        segments.push(Segment::plain(name, encap, vni));
+        self.indices.insert(wanted.number, segments.len() - 1);
+        Some(segments.len() - 1)
+    }
+
+    fn attach(&mut self, controller: Controller, index: usize, wanted: &OverlaySegment) {
+        for &(port, tag) in &wanted.attachments {
+            let Some(settings) = self.merged.model.ports.get_mut(port) else { continue };
+            let why = match self.tags.get(&(port, tag)) {
+                None => {
+                    settings.attachments.push(Attachment { tag, segment: index, pcp: None, mac_limit: None });
+                    self.tags.insert((port, tag), Some(index));
+                    continue;
+                }
+                Some(Some(there)) if *there == index => continue,
+                Some(Some(there)) => format!(
+                    "port {} has {} in segment {} already: unbind it there first",
+                    settings.name,
+                    in_words(tag),
+                    self.merged.model.segments[*there].name
+                ),
+                Some(None) => {
+                    format!("{} of port {} is the underlay's: bind another VLAN", in_words(tag), settings.name)
+                }
+            };
+            self.refuse(controller, wanted.number, Some((port, tag)), why);
+        }
+    }
+
+    fn flood(&mut self, controller: Controller, index: usize, wanted: &OverlaySegment) {
+        let number = wanted.number;
+        let remote = |address: &IpAddr| Remote { address: *address, encap: number.encap };
+        let (to, known): (Vec<IpAddr>, &[IpAddr]) = match &wanted.flood {
+            OverlayFlood::All(vteps) => (vteps.clone(), &[]),
+            OverlayFlood::OneOf(nodes) => {
+                let chosen = node(number.encap, nodes, &self.is_healthy);
+                self.merged.chosen.extend(chosen.map(|node| (number, node)));
+                (chosen.into_iter().collect(), nodes)
+            }
+        };
+        let segment = &mut self.merged.model.segments[index];
+        segment.known = known.iter().chain(&wanted.known).map(remote).collect();
+        match &mut segment.flood {
+            Flood::Vteps(list) => {
+                let there: HashSet<Remote> = list.iter().copied().collect();
+                list.extend(to.iter().map(remote).filter(|remote| !there.contains(remote)));
+            }
+            Flood::Group { group, .. } if !to.is_empty() => {
+                let why = format!("the configuration floods it to the group {group}: remove 'group' to flood to VTEPs");
+                segment.known.extend(to.iter().map(remote));
+                self.refuse(controller, number, None, why);
+            }
+            Flood::Group { .. } => {}
+        }
+    }
+
+    fn refuse(&mut self, controller: Controller, number: Number, attachment: Option<(usize, Tag)>, why: String) {
+        self.merged.refused.entry(controller).or_default().push(Refusal { number, attachment, why });
+    }
+}
+
+fn in_words(tag: Tag) -> String {
+    if tag == Tag::Untagged { "untagged traffic".into() } else { format!("VLAN {tag}") }
+}

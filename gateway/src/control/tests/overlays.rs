@@ -1,0 +1,259 @@
+//! Controllers and the file: who says what is in force (CONFORMANCE CTL2, CTL7, CTL8).
+
+use std::net::IpAddr;
+
+use config::types::{Encap, Flood, Mac, Tag, Vid, Vni};
+
+use super::OFFICE;
+use crate::control::FdbFilter;
+use crate::control::overlay::{Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Refusal};
+use crate::control::testing::{Gateway, address, mac};
+use crate::tables::{FdbKey, Origin};
+
+const FIRST: Number = number(500);
+
+const fn number(vni: u32) -> Number {
+    match Vni::new(vni) {
+        Some(vni) => Number { encap: Encap::Vxlan, vni },
+        None => panic!("24 bits"),
+    }
+}
+
+fn vlan(vid: u16) -> Tag {
+    Tag::Vlan(Vid::new(vid).expect("a VLAN"))
+}
+
+fn all(vteps: &[&str]) -> OverlayFlood {
+    OverlayFlood::All(vteps.iter().map(|vtep| address(vtep)).collect())
+}
+
+/// A logical switch with VLAN 50 of srv1.
+fn segment(number: Number, flood: OverlayFlood) -> OverlaySegment {
+    OverlaySegment {
+        number,
+        name: format!("ls{}", number.vni),
+        attachments: vec![(1, vlan(50))],
+        flood,
+        known: Vec::new(),
+    }
+}
+
+fn macs(number: Number, places: &[(u32, Option<&str>)]) -> Vec<(Number, Mac, Option<IpAddr>)> {
+    places.iter().map(|&(one, vtep)| (number, Mac(mac(one)), vtep.map(address))).collect()
+}
+
+impl Gateway {
+    fn says(
+        &mut self,
+        controller: Controller,
+        segments: Option<Vec<OverlaySegment>>,
+        macs: Vec<(Number, Mac, Option<IpAddr>)>,
+    ) {
+        let change = Change { segments, macs, ..Change::default() };
+        self.control.overlay(controller, change, self.now);
+        self.round();
+    }
+
+    fn numbered(&self, number: Number, one: u32) -> Option<FdbKey> {
+        let id = self.control.plan.tables.vnis.find(number.encap, number.vni.value())?;
+        Some(FdbKey::new(id, mac(one)))
+    }
+
+    /// The VTEP of a MAC on every core, and who says so.
+    fn at(&self, number: Number, one: u32) -> Option<(String, Origin)> {
+        let (endpoint, origin) = self.agreed(self.numbered(number, one)?)?;
+        let place = self.control.naming.endpoints.key(endpoint.0).expect("a name");
+        Some((format!("{place:?}"), origin))
+    }
+
+    fn is_behind(&self, number: Number, one: u32, vtep: &str) -> bool {
+        self.at(number, one)
+            .is_some_and(|(place, origin)| place.contains(&format!("{vtep},")) && origin == Origin::Controller)
+    }
+
+    fn flood(&self, number: Number) -> Vec<IpAddr> {
+        let segments = &self.control.model().segments;
+        let found = segments.iter().find(|segment| segment.vxlan == Some(number.vni)).expect("the segment");
+        let Flood::Vteps(list) = &found.flood else { panic!("a group") };
+        list.iter().map(|remote| remote.address).collect()
+    }
+
+    fn hears(&mut self, controller: Controller) -> Feedback {
+        self.control.feedback(controller, usize::MAX)
+    }
+}
+
+#[test]
+fn a_controllers_segment_comes_with_its_vlans_flood_list_and_macs_and_goes_without_a_trace() {
+    let mut gateway = Gateway::new(OFFICE);
+    let before = gateway.control.model().clone();
+    let wanted = segment(FIRST, all(&["10.0.0.21", "10.0.0.22"]));
+    gateway.says(Controller::Ovsdb, Some(vec![wanted]), macs(FIRST, &[(7, Some("10.0.0.21"))]));
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.21"), "{:?}", gateway.at(FIRST, 7));
+    assert_eq!(gateway.flood(FIRST), [address("10.0.0.21"), address("10.0.0.22")]);
+    gateway.attachment("srv1", "50");
+    assert_eq!(gateway.control.configured(), &before);
+    gateway.says(Controller::Ovsdb, None, macs(FIRST, &[(7, Some("10.0.0.22"))]));
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.22"), "{:?}", gateway.at(FIRST, 7));
+    let key = gateway.numbered(FIRST, 7).expect("the segment is there");
+    gateway.says(Controller::Ovsdb, Some(Vec::new()), Vec::new());
+    assert_eq!((gateway.agreed(key), gateway.control.model()), (None, &before));
+    assert_eq!(gateway.control.remote_macs(Controller::Ovsdb), 0);
+}
+
+/// A MAC moves without a compilation, so nothing else is disturbed.
+#[test]
+fn macs_alone_do_not_compile_anew() {
+    let mut gateway = Gateway::new(OFFICE);
+    gateway.says(Controller::Ovsdb, Some(vec![segment(FIRST, all(&["10.0.0.21"]))]), Vec::new());
+    let version = gateway.control.version;
+    gateway.says(Controller::Ovsdb, None, macs(FIRST, &[(7, Some("10.0.0.21")), (8, Some("10.0.0.21"))]));
+    gateway.says(Controller::Ovsdb, None, macs(FIRST, &[(7, None)]));
+    assert_eq!(gateway.control.version, version);
+    assert!(gateway.at(FIRST, 7).is_none() && gateway.is_behind(FIRST, 8, "10.0.0.21"));
+}
+
+/// What the operator wrote stands: static MACs, bindings, the flood list. The controller adds to it.
+#[test]
+fn a_segment_of_the_file_takes_a_controllers_vteps_and_macs_and_keeps_its_own() {
+    let mut gateway = Gateway::new(OFFICE);
+    let office = number(100);
+    let mut wanted = segment(office, all(&["10.0.0.13", "10.0.0.21"]));
+    wanted.attachments.push((1, vlan(20)));
+    gateway.says(
+        Controller::Ovsdb,
+        Some(vec![wanted]),
+        macs(office, &[(5, Some("10.0.0.21")), (9, Some("10.0.0.21"))]),
+    );
+    assert_eq!(gateway.flood(office), ["10.0.0.12", "10.0.0.13", "10.0.0.21"].map(address));
+    assert!(gateway.is_behind(office, 9, "10.0.0.21"));
+    let refused = gateway.hears(Controller::Ovsdb).refused.expect("VLAN 20 is segment 200's");
+    let [Refusal { number, attachment: Some((1, tag)), why }] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!((*number, *tag), (office, vlan(20)));
+    assert!(why.contains("in segment 200 already"), "{why}");
+    gateway.says(Controller::Ovsdb, Some(Vec::new()), Vec::new());
+    assert_eq!(gateway.flood(office), ["10.0.0.12", "10.0.0.13"].map(address));
+    assert!(gateway.at(office, 9).is_none());
+    assert_eq!(gateway.hears(Controller::Ovsdb).refused, Some(Vec::new()), "that it is over is news too");
+}
+
+/// Two controllers that flood one segment could send frames in circles.
+#[test]
+fn a_segment_belongs_to_one_controller_and_passes_on_when_that_lets_go() {
+    let mut gateway = Gateway::new(OFFICE);
+    let wanted = |vtep| vec![OverlaySegment { attachments: Vec::new(), ..segment(FIRST, all(&[vtep])) }];
+    gateway.says(
+        Controller::Evpn,
+        Some(wanted("10.0.0.31")),
+        macs(FIRST, &[(7, Some("10.0.0.31")), (8, Some("10.0.0.31"))]),
+    );
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.31"));
+    gateway.says(Controller::Ovsdb, Some(wanted("10.0.0.21")), macs(FIRST, &[(7, Some("10.0.0.21"))]));
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.21") && gateway.at(FIRST, 8).is_none());
+    assert_eq!(gateway.flood(FIRST), [address("10.0.0.21")]);
+    let refused = gateway.hears(Controller::Evpn).refused.expect("it lost the segment");
+    assert!(refused[0].why.contains("belongs to ovsdb"), "{refused:?}");
+    gateway.says(Controller::Evpn, None, macs(FIRST, &[(9, Some("10.0.0.31"))]));
+    assert!(gateway.at(FIRST, 9).is_none(), "it is held back");
+    gateway.says(Controller::Ovsdb, Some(Vec::new()), Vec::new());
+    assert!([7, 8, 9].iter().all(|&one| gateway.is_behind(FIRST, one, "10.0.0.31")));
+}
+
+#[test]
+fn a_reload_keeps_what_controllers_said() {
+    let mut gateway = Gateway::new(OFFICE);
+    gateway.says(
+        Controller::Ovsdb,
+        Some(vec![segment(FIRST, all(&["10.0.0.21"]))]),
+        macs(FIRST, &[(7, Some("10.0.0.21"))]),
+    );
+    gateway.reload(
+        &OFFICE.replace("  - vni: 200\n    flood: {vteps: [10.0.0.13]}\n", "").replace(", {vlan: 20, vni: 200}", ""),
+    );
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.21"));
+    assert_eq!(gateway.control.configured().segments.len(), 1);
+    assert_eq!(gateway.control.model().segments.len(), 2);
+}
+
+/// Service nodes: one copy, to a node that answers.
+#[test]
+fn one_service_node_is_used_and_another_when_it_does_not_answer() {
+    let office =
+        OFFICE.replace(r#"underlay: {via: {mac: "02:00:00:00:00:99"}}"#, "underlay: {addresses: 10.0.0.11/24}");
+    let mut gateway = Gateway::new(&office);
+    let nodes = OverlayFlood::OneOf(vec![address("10.0.0.21"), address("10.0.0.22")]);
+    gateway.says(Controller::Ovsdb, Some(vec![segment(FIRST, nodes)]), Vec::new());
+    assert_eq!(gateway.flood(FIRST), [address("10.0.0.21")], "as long as none is known to answer");
+    gateway.resolve("10.0.0.22", &[(0, Some(Mac([2; 6])))]);
+    assert_eq!(gateway.flood(FIRST), [address("10.0.0.22")]);
+    gateway.resolve("10.0.0.21", &[(0, Some(Mac([2; 6])))]);
+    assert_eq!(gateway.flood(FIRST), [address("10.0.0.21")]);
+    gateway.resolve("10.0.0.21", &[(0, None)]);
+    assert_eq!(gateway.flood(FIRST), [address("10.0.0.22")]);
+    assert!(gateway.tunnel("10.0.0.21", Encap::Vxlan).is_some(), "and what the other sends is accepted");
+}
+
+#[test]
+fn a_controller_hears_of_local_macs_from_the_start_and_as_they_change() {
+    let mut gateway = Gateway::new(OFFICE);
+    let office = number(100);
+    gateway.see(0, gateway.key("100", 30), gateway.attachment("srv1", "10"));
+    gateway.see(0, gateway.key("100", 31), gateway.tunnel("10.0.0.12", Encap::Vxlan).expect("listed"));
+    let wanted = OverlaySegment { attachments: Vec::new(), ..segment(office, all(&["10.0.0.12"])) };
+    gateway.says(Controller::Ovsdb, Some(vec![wanted]), Vec::new());
+    let mut heard = gateway.hears(Controller::Ovsdb);
+    heard.locals.retain(|local| local.2.is_some());
+    heard.locals.sort();
+    let at = Some((1, vlan(10)));
+    assert_eq!(heard.afresh, [office]);
+    assert_eq!(
+        heard.locals,
+        [(office, Mac([2, 0, 0, 0, 0, 6]), at), (office, Mac(mac(30)), at)],
+        "the static one, too"
+    );
+    assert!(gateway.hears(Controller::Ovsdb).is_empty());
+    gateway.see(1, gateway.key("100", 30), gateway.attachment("srv2", "10"));
+    assert_eq!(gateway.hears(Controller::Ovsdb).locals, [(office, Mac(mac(30)), Some((2, vlan(10))))]);
+    gateway.pass(60);
+    let heard = gateway.hears(Controller::Ovsdb).locals;
+    assert!(heard.contains(&(office, Mac(mac(30)), None)), "{heard:?}");
+}
+
+#[test]
+fn macs_beyond_the_table_wait_until_there_is_room() {
+    let mut gateway = Gateway::new(&OFFICE.replace("\nvtep:", "\nfdb: {size: 1024}\nvtep:"));
+    gateway.says(Controller::Ovsdb, Some(vec![segment(FIRST, all(&["10.0.0.21"]))]), Vec::new());
+    let many = |vtep: Option<&'static str>, range: std::ops::Range<u32>| {
+        macs(FIRST, &range.map(|one| (one, vtep)).collect::<Vec<_>>())
+    };
+    gateway.says(Controller::Ovsdb, None, many(Some("10.0.0.21"), 1000..2100));
+    assert_eq!((gateway.control.known_macs(), gateway.hears(Controller::Ovsdb).full), (1024, Some(true)));
+    gateway.says(Controller::Ovsdb, None, many(None, 1000..1500));
+    gateway.pass(1);
+    assert_eq!((gateway.control.known_macs(), gateway.hears(Controller::Ovsdb).full), (602, Some(false)));
+}
+
+#[test]
+fn what_a_lost_controller_said_is_marked() {
+    let mut gateway = Gateway::new(OFFICE);
+    gateway.says(
+        Controller::Ovsdb,
+        Some(vec![segment(FIRST, all(&["10.0.0.21"]))]),
+        macs(FIRST, &[(7, Some("10.0.0.21"))]),
+    );
+    let seen = |gateway: &Gateway| {
+        let rows: Vec<_> = gateway.control.view_fdb(&FdbFilter::default(), gateway.now).collect();
+        rows.iter().find(|row| row.origin == "controller").map(|row| (row.controller.clone(), row.stale))
+    };
+    assert_eq!(seen(&gateway), Some((Some("ovsdb".into()), false)));
+    gateway.control.overlay(Controller::Ovsdb, Change { stale: Some(true), ..Change::default() }, gateway.now);
+    assert_eq!(seen(&gateway), Some((Some("ovsdb".into()), true)));
+    let vni = gateway.control.view_vnis().pop().expect("the controller's");
+    assert_eq!((vni.name.as_str(), vni.controller.as_deref()), ("ls500", Some("ovsdb")));
+    let vteps = gateway.control.view_vteps();
+    let origins: Vec<_> = vteps.iter().map(|vtep| (vtep.vtep.as_str(), vtep.origin.as_str())).collect();
+    assert!(
+        origins.contains(&("10.0.0.21", "controller")) && origins.contains(&("10.0.0.12", "configured")),
+        "{origins:?}"
+    );
+}
