@@ -1,4 +1,4 @@
-//! Controllers and the file: who says what is in force (CONFORMANCE CTL2, CTL7, CTL8).
+//! Controllers and the file: who says what is in force (CONFORMANCE CTL2).
 
 use std::net::IpAddr;
 
