@@ -13,8 +13,8 @@ use gateway::shard::Shard;
 use gateway::sim::{HeapFrame, SimDriver};
 use gateway::tables::template::Outline;
 use gateway::tables::{
-    Attachment, Binding, Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, FloodList, Origin, PortTable, Segment, SegmentId,
-    Tables, Template, Tunnel, TunnelKey, UnderlaySide, Way,
+    Attachment, Binding, Duties, Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, FloodList, ListId, Origin, PortTable,
+    Segment, SegmentId, Tables, Template, Tunnel, TunnelKey, UnderlaySide, Way,
 };
 use gateway::wire::{geneve, vxlan};
 
@@ -204,6 +204,8 @@ fn tables(shape: Shape) -> Tables {
             tags_len: 4,
             pcp: None,
             mtu: 1500,
+            duties: Duties::default(),
+            lists: [ListId::default(); 2],
         }),
     };
     let encap = if shape.geneve { Encap::Geneve } else { Encap::Vxlan };

@@ -97,7 +97,7 @@ impl Segment {
                 ttl: Inherit::Fixed(defaults::TTL),
                 tos: Inherit::Fixed(defaults::TOS),
                 df: Df::Set,
-                checksum_v4: encap == Encap::Geneve,
+                checksum_v4: None,
                 checksum_v6: true,
                 zero_checksum_v6_accept: false,
                 geneve_options: Vec::new(),

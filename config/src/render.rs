@@ -203,7 +203,7 @@ fn segment(model: &Model, segment: &Segment) -> file::Segment {
             Df::Inner => file::Df::Inherit,
         }),
         checksum: Some(file::Checksum {
-            ipv4: Some(outer.checksum_v4),
+            ipv4: outer.checksum_v4,
             ipv6: Some(outer.checksum_v6),
             accept_zero_ipv6: Some(outer.zero_checksum_v6_accept),
         }),

@@ -388,8 +388,9 @@ pub struct Outer {
     pub tos: Inherit,
     /// Don't-fragment bit over IPv4.
     pub df: Df,
-    /// UDP checksum over IPv4.
-    pub checksum_v4: bool,
+    /// UDP checksum over IPv4; `None` is each encapsulation's rule: zero for VXLAN (RFC 7348), computed for Geneve
+    /// (RFC 8926).
+    pub checksum_v4: Option<bool>,
     /// UDP checksum over IPv6.
     pub checksum_v6: bool,
     /// Accept a zero UDP checksum over IPv6 (RFC 6935).

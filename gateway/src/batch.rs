@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use crate::driver::{BURST, Burst};
 use crate::frame::PortId;
-use crate::tables::{EndpointId, FdbKey, SegmentId};
+use crate::tables::{Duties, EndpointId, FdbKey, SegmentId};
 use crate::verdict::DropReason;
 use crate::wire::ip::Inner;
 
@@ -51,6 +51,8 @@ pub struct Arrival {
     pub len: u16,
     /// Entropy from the tenant's flow; 0 from a tunnel, where it is made when needed.
     pub flow: u32,
+    /// What else is asked of it than to be forwarded.
+    pub duties: Duties,
 }
 
 impl Arrival {

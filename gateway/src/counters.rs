@@ -38,6 +38,10 @@ pub struct PortCounters {
     pub to_host: Tally,
     /// Taken from the Linux twin, to be sent.
     pub from_host: Tally,
+    /// Requests that came in and went back as their answers (ARP and neighbour suppression); among `rx` and `tx`.
+    pub answered: u64,
+    /// ICMP errors made for senders whose packets did not fit the underlay.
+    pub told: u64,
     /// Dropped, by [`DropReason`]; the port is where the frame came from, or was to leave for `TxFull`.
     pub drops: [u64; DropReason::COUNT],
 }
@@ -49,6 +53,8 @@ impl Default for PortCounters {
             tx: Tally::default(),
             to_host: Tally::default(),
             from_host: Tally::default(),
+            answered: 0,
+            told: 0,
             drops: [0; DropReason::COUNT],
         }
     }
@@ -63,10 +69,19 @@ pub struct Flow {
     pub tx: Tally,
 }
 
+/// Hits of one rule of an access list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RuleHits {
+    /// The rule's number (see [`crate::tables::Rules::serials`]).
+    pub serial: u64,
+    /// Frames that it decided on.
+    pub frames: u64,
+}
+
 /// Everything that one core counts.
 ///
-/// Once its queues are empty: received + from host + replicated + taken over = transmitted + to host + dropped + handed
-/// over.
+/// Once its queues are empty: received + from host + replicated + told + taken over = transmitted + to host + dropped +
+/// handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// By [`crate::frame::PortId`].
@@ -75,6 +90,8 @@ pub struct Counters {
     pub segments: Vec<Flow>,
     /// By [`crate::tables::EndpointId`].
     pub endpoints: Vec<Flow>,
+    /// Hits of rules, in the order of [`crate::tables::Rules`].
+    pub rules: Vec<RuleHits>,
     /// Copies made for floods, the original not counted.
     pub replicated: u64,
     /// Frames handed to another core because it has the port's transmit queue.
@@ -100,6 +117,7 @@ impl Counters {
             ports: Vec::new(),
             segments: Vec::new(),
             endpoints: Vec::new(),
+            rules: Vec::new(),
             replicated: 0,
             handed_over: 0,
             taken_over: 0,
@@ -120,15 +138,38 @@ impl Counters {
         self.endpoints.resize(endpoints.max(self.endpoints.len()), Flow::default());
     }
 
+    /// Goes over to other rules: those that stay, by their numbers, keep what is counted.
+    pub fn follow(&mut self, serials: &[u64]) {
+        if self.rules.iter().map(|hits| hits.serial).eq(serials.iter().copied()) {
+            return;
+        }
+        let mut old = std::mem::take(&mut self.rules);
+        old.sort_unstable_by_key(|hits| hits.serial);
+        let counted =
+            |serial: u64| old.binary_search_by_key(&serial, |hits| hits.serial).map_or(0, |at| old[at].frames);
+        self.rules = serials.iter().map(|&serial| RuleHits { serial, frames: counted(serial) }).collect();
+    }
+
     /// Takes over the values of `other` without allocating where the sizes are the same.
     pub fn copy_from(&mut self, other: &Self) {
         // A derived `clone_from` would make new vectors: named one by one, they keep their memory.
         let Self {
-            ports, segments, endpoints, replicated, handed_over, taken_over, learned, unreported, turns, ..
+            ports,
+            segments,
+            endpoints,
+            rules,
+            replicated,
+            handed_over,
+            taken_over,
+            learned,
+            unreported,
+            turns,
+            ..
         } = self;
         ports.clone_from(&other.ports);
         segments.clone_from(&other.segments);
         endpoints.clone_from(&other.endpoints);
+        rules.clone_from(&other.rules);
         (*replicated, *handed_over, *taken_over) = (other.replicated, other.handed_over, other.taken_over);
         (*learned, *unreported, *turns) = (other.learned, other.unreported, other.turns);
         (self.busy_turns, self.bursts) = (other.busy_turns, other.bursts);
@@ -142,6 +183,8 @@ impl Counters {
             mine.tx.merge(theirs.tx);
             mine.to_host.merge(theirs.to_host);
             mine.from_host.merge(theirs.from_host);
+            mine.answered += theirs.answered;
+            mine.told += theirs.told;
             for (mine, theirs) in mine.drops.iter_mut().zip(&theirs.drops) {
                 *mine += theirs;
             }
@@ -151,6 +194,12 @@ impl Counters {
         {
             mine.rx.merge(theirs.rx);
             mine.tx.merge(theirs.tx);
+        }
+        for hits in &other.rules {
+            match self.rules.iter_mut().find(|mine| mine.serial == hits.serial) {
+                Some(mine) => mine.frames += hits.frames,
+                None => self.rules.push(*hits),
+            }
         }
         self.replicated += other.replicated;
         self.handed_over += other.handed_over;
@@ -172,7 +221,7 @@ impl Counters {
     /// Frames that are neither counted out nor in: 0 when nothing is under way (see the type).
     pub fn missing(&self) -> i128 {
         let sum = |of: fn(&PortCounters) -> u64| self.ports.iter().map(|port| i128::from(of(port))).sum::<i128>();
-        let came = sum(|port| port.rx.frames + port.from_host.frames)
+        let came = sum(|port| port.rx.frames + port.from_host.frames + port.told)
             + i128::from(self.replicated)
             + i128::from(self.taken_over);
         let went = sum(|port| port.tx.frames + port.to_host.frames + port.drops.iter().sum::<u64>())

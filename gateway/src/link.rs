@@ -10,7 +10,7 @@ use crossbeam::queue::ArrayQueue;
 use crate::counters::Counters;
 use crate::frame::PortId;
 use crate::notes::Notes;
-use crate::tables::{EndpointId, FdbEntry, FdbKey, SegmentId, Tables, Template};
+use crate::tables::{EndpointId, FdbEntry, FdbKey, Neighbour, Neighbours, SegmentId, Tables, Template};
 use crate::tap::Tap;
 
 /// From control to a core.
@@ -24,6 +24,10 @@ pub enum Update {
     Remove(FdbKey),
     /// Other next hops for a tunnel; the old ones come back as [`Report::RetiredHops`].
     Hops(EndpointId, Vec<Template>),
+    /// Use these bindings from now on; the old ones come back as [`Report::RetiredNeighbours`].
+    Neighbours(Box<Neighbours>),
+    /// Who has an address in a segment; `None`: nobody known. Control knows that there is room.
+    Bind(SegmentId, IpAddr, Option<Neighbour>),
     /// Open or close learning in a segment (limits).
     LearnInSegment(SegmentId, bool),
     /// Open or close learning at an endpoint (limits).
@@ -65,6 +69,8 @@ pub enum Report {
     Retired(Box<Tables>),
     /// Next hops no longer in use.
     RetiredHops(Vec<Template>),
+    /// Bindings no longer in use.
+    RetiredNeighbours(Box<Neighbours>),
     /// The counters asked for.
     Counters(Box<Counters>),
     /// The notebook written so far.

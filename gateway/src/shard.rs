@@ -9,7 +9,7 @@ use crate::counters::Counters;
 use crate::frame::{Frame, PortId};
 use crate::link::Report;
 use crate::notes::{Concern, Notes};
-use crate::tables::{Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, Segment, SegmentId, Tables};
+use crate::tables::{Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, Neighbours, Segment, SegmentId, Tables};
 use crate::tap::{Losses, Sight, Stage, TAPS, Tap};
 use crate::verdict::DropReason;
 use crate::wire::ethernet::{ADDRESSES, mac_word};
@@ -25,6 +25,8 @@ pub struct Shard {
     pub tables: Box<Tables>,
     /// Segment and MAC to endpoint.
     pub fdb: Fdb,
+    /// Segment and IP address to MAC, where requests are answered.
+    pub neighbours: Box<Neighbours>,
     /// What happened.
     pub counters: Counters,
     /// Age epoch (0 to 15) of each age class.
@@ -44,11 +46,13 @@ pub struct Shard {
 impl Shard {
     /// A core with these tables and FDB.
     pub fn new(tables: Box<Tables>, fdb: Fdb) -> Self {
-        let counters = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        let mut counters = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        counters.follow(&tables.rules.serials);
         let epochs = vec![0; tables.ages.len().max(1)].into();
         Self {
             tables,
             fdb,
+            neighbours: Box::default(),
             counters,
             epochs,
             reports: ArrayVec::new(),
@@ -62,6 +66,7 @@ impl Shard {
     /// Other tables; returns the ones before.
     pub fn replace_tables(&mut self, tables: Box<Tables>) -> Box<Tables> {
         self.counters.resize(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        self.counters.follow(&tables.rules.serials);
         let mut epochs = vec![0; tables.ages.len().max(1)];
         for (new, old) in epochs.iter_mut().zip(&self.epochs) {
             *new = *old;

@@ -91,6 +91,10 @@ drop_reasons! {
     NoDestination = "no-destination", "Add VTEPs to the VNI's flood list or attach another port.";
     /// Unknown unicast in a segment that does not flood it.
     UnknownUnicast = "unknown-unicast", "Add a static MAC, or set flood_unknown: true on the VNI.";
+    /// A rule of an access list denies the frame.
+    Denied = "denied", "See which rule in 'causeway show rules'; change the list if the frame should pass.";
+    /// A fragment so cut that an access list could not see its ports (RFC 1858).
+    TinyFragment = "tiny-fragment", "Find the sender: no ordinary host cuts a packet within its TCP or UDP header.";
     /// The encapsulated frame does not fit the underlay MTU.
     UnderlayMtu = "underlay-mtu", "Raise the underlay MTU, or lower the servers' MTU by 50 (IPv4) or 70 (IPv6) bytes and more for options.";
     /// The frame does not fit the MTU of the port it leaves through.

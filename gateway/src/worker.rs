@@ -149,6 +149,7 @@ impl<D: Driver> Worker<D> {
         self.shard.set_time(now);
         self.shard.notes.refill();
         self.shard.taps.iter_mut().for_each(|tap| tap.refill(passed));
+        self.out.errors.refill(passed);
         let policers = self.out.host_tokens.iter_mut().zip(&mut self.credit);
         for ((tokens, credit), table) in policers.zip(&self.shard.tables.ports) {
             let rate = table.underlay.as_ref().map_or(0, |side| u64::from(side.host_rate));
@@ -211,6 +212,14 @@ impl<D: Driver> Worker<D> {
                     shard.report(Report::RetiredHops(hops));
                 }
             }
+            Update::Neighbours(neighbours) => {
+                let old = std::mem::replace(&mut shard.neighbours, neighbours);
+                shard.report(Report::RetiredNeighbours(old));
+            }
+            Update::Bind(segment, address, Some(neighbour)) => {
+                shard.counters.unreported += u64::from(!shard.neighbours.insert(segment, address, neighbour));
+            }
+            Update::Bind(segment, address, None) => shard.neighbours.remove(segment, address),
             Update::LearnInSegment(id, open) => {
                 if let Some(segment) = shard.tables.segments.get_mut(id.index()) {
                     segment.learns = open;

@@ -247,7 +247,7 @@ impl World<'_> {
                 ttl: draft.ttl,
                 tos: draft.tos,
                 df: draft.df,
-                checksum_v4: draft.checksum_v4.unwrap_or(geneve.is_some()),
+                checksum_v4: draft.checksum_v4,
                 checksum_v6: draft.checksum_v6,
                 zero_checksum_v6_accept: draft.accept_zero_v6,
                 geneve_options: draft.options.as_ref().map(|(options, _)| options.clone()).unwrap_or_default(),

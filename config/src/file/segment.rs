@@ -211,7 +211,7 @@ pub enum InheritWord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checksum {
-    /// Computed over IPv4. By default only where the segment has Geneve tunnels (RFC 8926); VXLAN sends zero (RFC 7348).
+    /// Computed over IPv4. By default Geneve computes it (RFC 8926) and VXLAN sends zero (RFC 7348), each in its own tunnels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ipv4: Option<bool>,
     /// Computed over IPv6; `false` sends zero (RFC 6935).

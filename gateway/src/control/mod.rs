@@ -215,7 +215,7 @@ impl Control {
                     self.strangers.meet(TunnelKey { remote, encap }, self.model.vtep.learned_vteps as usize, now);
                 }
             }
-            Report::Retired(_) | Report::RetiredHops(_) => {}
+            Report::Retired(_) | Report::RetiredHops(_) | Report::RetiredNeighbours(_) => {}
             Report::Counters(counters) => {
                 let core = &mut self.cores[core];
                 core.spare = Some(std::mem::replace(&mut core.counters, counters));

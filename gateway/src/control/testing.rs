@@ -7,7 +7,7 @@ use config::types::{Mac, Model};
 use super::{Control, Effects, Event, Hop, Nanos, PortFacts, Resolution};
 use crate::frame::PortId;
 use crate::link::{Report, Update};
-use crate::tables::{EndpointId, Fdb, FdbEntry, FdbKey, Origin, SegmentId, Tables, TunnelKey, Way};
+use crate::tables::{EndpointId, Fdb, FdbEntry, FdbKey, Neighbours, Origin, SegmentId, Tables, TunnelKey, Way};
 
 /// A second.
 pub const SECOND: Nanos = 1_000_000_000;
@@ -41,6 +41,7 @@ pub fn mac(number: u32) -> [u8; 6] {
 pub struct Core {
     pub tables: Tables,
     pub fdb: Fdb,
+    pub neighbours: Neighbours,
 }
 
 /// Control and its cores.
@@ -62,7 +63,7 @@ impl Gateway {
         let core = |_| {
             let mut fdb = Fdb::with_room(10_000);
             control.entries().for_each(|(key, entry)| fdb.insert(key, entry).expect("there is room"));
-            Core { tables: *control.tables(), fdb }
+            Core { tables: *control.tables(), fdb, neighbours: Neighbours::default() }
         };
         let cores = (0..cores).map(core).collect();
         let mut gateway = Self { control, cores, now: SECOND, effects: Effects::default() };
@@ -183,6 +184,11 @@ impl Core {
                 Way::Tunnel(tunnel) => tunnel.hops = hops,
                 way => panic!("next hops for {way:?}"),
             },
+            Update::Neighbours(neighbours) => self.neighbours = *neighbours,
+            Update::Bind(segment, address, Some(neighbour)) => {
+                assert!(self.neighbours.insert(segment, address, neighbour), "control knows that there is room");
+            }
+            Update::Bind(segment, address, None) => self.neighbours.remove(segment, address),
             Update::LearnInSegment(id, open) => self.tables.segments[id.index()].learns = open,
             Update::LearnAtEndpoint(id, open) => self.tables.endpoints[id.index()].learns = open,
             Update::Count(_) | Update::Notes(_) | Update::Tap(_) | Update::Untap(_) | Update::Stop => {}

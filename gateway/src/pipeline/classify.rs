@@ -2,7 +2,7 @@
 
 use crate::batch::{Arrival, Batch, Class};
 use crate::frame::{Frame, PortId, RxMeta};
-use crate::pipeline::termination;
+use crate::pipeline::{rules, termination};
 use crate::shard::Shard;
 use crate::tables::{Binding, EndpointId, FdbKey, PortTable, Tables, Way};
 use crate::verdict::DropReason;
@@ -26,10 +26,14 @@ pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
     for frame in &batch.frames {
         let looked = Looked { head: frame.head(), len: frame.len(), meta: frame.meta() };
         let mut stranger = None;
-        let class = class(looked, frame, batch.port, &shard.tables, &mut stranger);
+        let mut class = class(looked, frame, batch.port, &shard.tables, &mut stranger);
         if let Class::Bridge(arrival) = &class {
+            let denied = if arrival.duties.rules() { rules::deny(looked.head, arrival, shard) } else { None };
             shard.fdb.prefetch(arrival.source);
             shard.fdb.prefetch(arrival.destination);
+            if let Some(reason) = denied {
+                class = Class::Drop(reason);
+            }
         }
         if let Some((segment, remote, encap)) = stranger {
             shard.report_vtep(segment, remote, encap);
@@ -160,6 +164,7 @@ fn attachment(looked: Looked<'_>, tagging: &Tagging, from: EndpointId, destinati
         ecn: 0xff,
         inner,
         len: 0,
+        duties: attachment.duties,
         flow: looked.meta.hash.unwrap_or_else(|| flow::flow(looked.head, at, tagging.ethertype)),
     })
 }

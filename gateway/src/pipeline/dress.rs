@@ -133,7 +133,7 @@ fn encapsulate<F: Frame>(
     if by_device {
         frame.set_offload(TxOffload { ipv4_checksum_at: template.l3, insert: None });
     }
-    if if template.v6 { segment.checksum_v6 } else { segment.checksum_v4 } {
+    if if template.v6 { segment.checksum_v6 } else { segment.checksum_v4[tunnel.encap as usize] } {
         sign(frame, template, &patch, udp_at);
     }
     Ok(template.port)
@@ -147,7 +147,7 @@ fn flow_of(head: &[u8]) -> u32 {
 
 /// The next hop of a flow.
 #[inline]
-fn choose(hops: &[Template], flow: u32) -> Option<&Template> {
+pub(super) fn choose(hops: &[Template], flow: u32) -> Option<&Template> {
     match hops {
         [] => None,
         [only] => Some(only),

@@ -10,7 +10,7 @@ use crate::batch::Arrival;
 use crate::frame::{Pool, PortId};
 use crate::notes::Concern;
 use crate::shard::Shard;
-use crate::tables::EndpointId;
+use crate::tables::{Duties, EndpointId};
 use crate::verdict::DropReason;
 
 /// A flood that is not done.
@@ -63,6 +63,7 @@ fn replicate<P: Pool>(
     out: &mut Outbox<P::Frame>,
 ) -> Option<Pending<P::Frame>> {
     let Pending { frame, arrival, port, cursor } = pending;
+    let copied = Arrival { duties: Duties(arrival.duties.0 | Duties::QUIET), ..arrival };
     // The endpoint that waits for its copy: the last one gets the original.
     let mut waiting: Option<(usize, EndpointId)> = None;
     let mut next = cursor;
@@ -75,7 +76,7 @@ fn replicate<P: Pool>(
             out.copies_left -= 1;
             shard.counters.replicated += 1;
             match pool.replica(&frame) {
-                Some(copy) => send(copy, &arrival, port, to, shard, out),
+                Some(copy) => send(copy, &copied, port, to, shard, out),
                 None => shard.discard(&frame, DropReason::NoBuffer, Concern { to, ..concern(&arrival, port) }),
             }
         }

@@ -2,8 +2,8 @@
 
 use super::dress::dress;
 use super::flood::{self, flood};
-use super::lost;
 use super::outbox::{HOST, Outbox};
+use super::{lost, suppress, too_big};
 use crate::batch::{Aim, Arrival, Batch, Class};
 use crate::frame::{Frame, Pool, PortId};
 use crate::link::HostFrame;
@@ -24,6 +24,11 @@ pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
             Class::Bridge(arrival) => {
                 strip(&mut frame, arrival);
                 count_in(arrival, frame.len(), shard);
+                if arrival.duties.suppresses() && arrival.to_group && suppress::answer(&mut frame, arrival, port, shard)
+                {
+                    send(frame, arrival, port, arrival.from, shard, out);
+                    continue;
+                }
                 match aim {
                     Aim::Endpoint(to) => unicast(frame, arrival, port, *to, shard, out),
                     Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
@@ -72,6 +77,17 @@ fn count_in(arrival: &Arrival, bytes: usize, shard: &mut Shard) {
     }
     if let Some(flow) = shard.counters.endpoints.get_mut(arrival.from.index()) {
         flow.rx.add(bytes);
+    }
+}
+
+/// Counts a tenant frame that leaves.
+#[inline]
+pub(super) fn count_out(arrival: &Arrival, to: EndpointId, bytes: usize, shard: &mut Shard) {
+    if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
+        flow.tx.add(bytes);
+    }
+    if let Some(flow) = shard.counters.endpoints.get_mut(to.index()) {
+        flow.tx.add(bytes);
     }
 }
 
@@ -153,13 +169,13 @@ pub(super) fn send<F: Frame>(
             if let Err(frame) = out.send(exit, frame) {
                 return shard.discard(&frame, DropReason::TxFull, Concern { to, ..concern(arrival, exit) });
             }
-            if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
-                flow.tx.add(bytes);
-            }
-            if let Some(flow) = shard.counters.endpoints.get_mut(to.index()) {
-                flow.tx.add(bytes);
+            count_out(arrival, to, bytes, shard);
+        }
+        Err(reason) => {
+            shard.discard(&frame, reason, Concern { to, ..concern(arrival, port) });
+            if reason == DropReason::UnderlayMtu {
+                too_big::tell(frame, arrival, port, to, shard, out);
             }
         }
-        Err(reason) => shard.discard(&frame, reason, Concern { to, ..concern(arrival, port) }),
     }
 }

@@ -7,7 +7,10 @@ mod forward;
 mod learn;
 mod lost;
 mod outbox;
+mod rules;
+mod suppress;
 mod termination;
+mod too_big;
 mod watched;
 
 pub use classify::classify;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::flood::Pending;
+use super::too_big::Errors;
 use crate::frame::PortId;
 use crate::link::HostFrame;
 
@@ -31,6 +32,8 @@ pub struct Outbox<F> {
     pub host: Vec<HostFrame<F>>,
     /// Host frames that each port may still send to its twin (the policer's tokens).
     pub host_tokens: Vec<u32>,
+    /// ICMP errors that may still be made.
+    pub errors: Errors,
     /// Floods that are not done.
     pub(super) floods: VecDeque<Pending<F>>,
     /// Flood copies that may still be made in this turn.
@@ -46,6 +49,7 @@ impl<F> Outbox<F> {
             queues: (0..ports).map(|_| Queue { frames: Vec::with_capacity(QUEUE), held: 0 }).collect(),
             host: Vec::with_capacity(HOST),
             host_tokens: vec![u32::MAX; ports],
+            errors: Errors::default(),
             floods: VecDeque::with_capacity(FLOODS),
             copies_left: u32::MAX,
             identification: 0,

@@ -247,6 +247,7 @@ fn tunnel<F: Frame>(
         inner,
         len: inner_len as u16,
         flow: 0,
+        duties: segment.duties,
     })
 }
 

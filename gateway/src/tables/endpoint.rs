@@ -1,5 +1,6 @@
 //! Endpoints: the places that frames come from and go to.
 
+use super::rules::{Duties, ListId};
 use super::segment::SegmentId;
 use super::tunnels::Tunnel;
 use crate::frame::PortId;
@@ -58,4 +59,8 @@ pub struct Attachment {
     pub pcp: Option<u8>,
     /// Largest payload (tags not counted) in bytes that the port sends.
     pub mtu: u16,
+    /// What is asked of frames that come in here.
+    pub duties: Duties,
+    /// Access lists of the port and of this VLAN, for frames that come in.
+    pub lists: [ListId; 2],
 }

@@ -3,15 +3,19 @@
 
 pub mod endpoint;
 pub mod fdb;
+pub mod neighbours;
 pub mod numbers;
 pub mod port;
+pub mod rules;
 pub mod segment;
 pub mod template;
 pub mod tunnels;
 
 pub use endpoint::{Attachment, Endpoint, EndpointId, Way};
 pub use fdb::{Fdb, FdbEntry, FdbKey, Origin};
+pub use neighbours::{Neighbour, Neighbours};
 pub use port::{Binding, PortTable, QinQ, UnderlaySide};
+pub use rules::{Duties, Facts, List, ListId, Rule, Rules};
 pub use segment::{FloodList, Segment, SegmentId};
 pub use template::Template;
 pub use tunnels::{Sources, Tunnel, TunnelKey, Vnis};
@@ -38,4 +42,6 @@ pub struct Tables {
     pub underlay: tunnels::Terminus,
     /// Length of an age epoch in nanoseconds, by [`Segment::age_class`]; `u64::MAX` never ages. Never empty.
     pub ages: Vec<u64>,
+    /// Access lists.
+    pub rules: Rules,
 }

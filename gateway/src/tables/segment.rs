@@ -1,8 +1,11 @@
 //! Segments: one broadcast domain each.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use config::types::{Df, Inherit};
 
 use super::endpoint::EndpointId;
+use super::rules::{Duties, ListId};
 
 /// Number of a segment in a core's tables: an index into [`super::Tables::segments`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -46,12 +49,20 @@ pub struct Segment {
     pub tos: Inherit,
     /// Outer DF bit.
     pub df: Df,
-    /// Compute the UDP checksum over IPv4.
-    pub checksum_v4: bool,
+    /// Compute the UDP checksum over IPv4, by encapsulation (VXLAN, Geneve).
+    pub checksum_v4: [bool; 2],
     /// Compute the UDP checksum over IPv6.
     pub checksum_v6: bool,
     /// Accept a zero UDP checksum over IPv6.
     pub zero_v6: bool,
+    /// What is asked of frames that come in from tunnels.
+    pub duties: Duties,
+    /// Access list for all frames that come in.
+    pub list: ListId,
+    /// Senders on attachments are told when their packets do not fit the underlay.
+    pub tells: bool,
+    /// Who tells them, over IPv4 and IPv6; the unspecified address lets the packet's own destination speak.
+    pub tellers: (Ipv4Addr, Ipv6Addr),
 }
 
 impl Segment {
@@ -75,9 +86,13 @@ impl Default for Segment {
             ttl: Inherit::Fixed(64),
             tos: Inherit::Fixed(0),
             df: Df::Set,
-            checksum_v4: false,
+            checksum_v4: [false, true],
             checksum_v6: true,
             zero_v6: false,
+            duties: Duties::default(),
+            list: ListId::default(),
+            tells: false,
+            tellers: (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
         }
     }
 }

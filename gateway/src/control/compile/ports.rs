@@ -6,7 +6,7 @@ use super::hops::Underlay;
 use super::{Naming, Plan, PortFacts, Rest};
 use crate::control::ids::EndpointKey;
 use crate::frame::PortId;
-use crate::tables::{Attachment, Binding, EndpointId, PortTable, QinQ, SegmentId, UnderlaySide, Way};
+use crate::tables::{Attachment, Binding, Duties, EndpointId, ListId, PortTable, QinQ, SegmentId, UnderlaySide, Way};
 
 const VIDS: usize = 4096;
 
@@ -50,7 +50,16 @@ fn port_table(model: &Model, settings: &Port, facts: &PortFacts) -> PortTable {
 
 fn endpoint(settings: &Settings, port: PortId, segment: SegmentId, mtu: u16) -> Attachment {
     let (tags, tags_len) = tags(settings.tag);
-    Attachment { port, segment, tags, tags_len, pcp: settings.pcp, mtu }
+    Attachment {
+        port,
+        segment,
+        tags,
+        tags_len,
+        pcp: settings.pcp,
+        mtu,
+        duties: Duties::default(),
+        lists: [ListId::default(); 2],
+    }
 }
 
 /// TPID and TCI of each tag, wire order, PCP and DEI zero.

@@ -36,9 +36,11 @@ pub fn compile(settings: &Settings, flood: u32, members: u32, age_class: u8) -> 
         ttl: settings.outer.ttl,
         tos: settings.outer.tos,
         df: settings.outer.df,
-        checksum_v4: settings.outer.checksum_v4,
+        checksum_v4: [false, true].map(|rule| settings.outer.checksum_v4.unwrap_or(rule)),
         checksum_v6: settings.outer.checksum_v6,
         zero_v6: settings.outer.zero_checksum_v6_accept,
+        tells: true,
+        ..Segment::default()
     }
 }
 

@@ -153,7 +153,7 @@ fn options_and_ages_are_ready() {
     let segment = |vni: &str| &tables.segments[gateway.segment(vni).index()];
     assert_eq!(segment("1").options[..], [1, 2, 0x83, 1, 0, 0, 0, 1]);
     assert_eq!(segment("1").geneve, [2, 0x40, 0x65, 0x58, 0, 0, 1, 0]);
-    assert!(segment("1").checksum_v4, "RFC 8926 section 3.3");
+    assert_eq!(segment("1").checksum_v4, [false, true], "RFC 7348 section 5, RFC 8926 section 3.3");
     let epoch = |vni: &str| tables.ages[usize::from(segment(vni).age_class)];
     assert_eq!((epoch("1"), epoch("2"), epoch("3")), (75_000_000_000, u64::MAX, 5_000_000_000));
 }

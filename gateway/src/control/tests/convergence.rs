@@ -89,7 +89,11 @@ fn wild_ride(seed: u64) {
         let learns = |core: &Core| core.tables.endpoints.iter().map(|endpoint| endpoint.learns).collect::<Vec<_>>();
         assert_eq!(
             learns(core),
-            learns(&Core { tables: *gateway.control.tables(), fdb: crate::tables::Fdb::with_room(1) })
+            learns(&Core {
+                tables: *gateway.control.tables(),
+                fdb: crate::tables::Fdb::with_room(1),
+                neighbours: Default::default()
+            })
         );
     }
     counts_add_up(&gateway);
