@@ -1,0 +1,51 @@
+"""The gateway between two processes: testpmd plays frames into a memif and takes what comes out of another."""
+
+import os
+
+import frames
+from cells import JOBS, kept, summary, window
+from contestants import SINK, Causeway, Contestant, Setup, wait_ready
+from system import Trouble
+
+JOB, MACS = "vlan-vxlan", 1000
+
+
+class Player(Contestant):
+    """testpmd on the helper's core: from a capture file into one memif, from the other one into nothing."""
+
+    name = "testpmd"
+
+    def __init__(self, setup, memifs):
+        super().__init__(setup)
+        pages = ["--in-memory"] if setup.huge else ["--no-huge"]
+        command = ["dpdk-testpmd", "--no-pci", *pages, "-m", str(setup.memory)]
+        command += ["--file-prefix", f"{setup.label}-player", "--lcores", f"0@{setup.helper},1@{setup.helper}"]
+        for device in (setup.played, memifs[0], memifs[1], SINK):
+            command += ["--vdev", device]
+        command += ["--", "-i", f"--total-num-mbufs={setup.buffers}", "--nb-cores=1", "--forward-mode=io"]
+        self.start_program("player", command + ["--auto-start"], talk=True)
+        self.main.wait_until(lambda: "testpmd>" in self.main.said(), 60, "ready")
+
+
+def between_processes(options, folder):
+    """Measures it; a result as those of the cells."""
+    job = JOBS[JOB]
+    result = {"contestant": "causeway", "job": JOB, "size": "64", "macs": MACS}
+    source = os.path.join(folder, "source.pcap")
+    count, total = frames.write_pcap(source, frames.traffic(job, "64", MACS))
+    setup = Setup(folder, job, MACS, source, count, options.core, options.helper, options.huge, options.binary)
+    started = []
+    try:
+        ends = [f"net_memif{n},id={n},socket={folder}/memif{n}.sock,socket-abstract=no,rsize=11" for n in (0, 1)]
+        gateway = kept(started, Causeway, setup, [f"{end},role=server" for end in ends])
+        player = kept(started, Player, setup, [f"{end},role=client" for end in ends])
+        if not wait_ready(gateway, 30):
+            raise Trouble("no frames came through the memif within 30 s")
+        windows = [window(gateway, 0.1, options.seconds, others=[player]) for _ in range(options.windows)]
+        return result | {"frame_bytes": total / count} | summary(windows, None, options.tsc_hz, total / count)
+    except (Trouble, OSError) as trouble:
+        return result | {"why": str(trouble)}
+    finally:
+        for program in started:
+            program.end()
+        os.unlink(source)
