@@ -305,16 +305,16 @@ fn two_segments_share_nothing(world: World) {
 
 /// L2l
 fn a_flush_forgets_what_was_learned_and_keeps_what_was_given(world: World) {
-    use gateway::control::Flush;
+    use gateway::control::FdbFilter;
     let known = format!("static: [{{mac: \"02:00:00:00:00:03\", vtep: \"{}\"}}]", world.peer(2));
     let yaml = world.yaml(&["{vlan: 10, vni: 10010}", "{vlan: 20, vni: 10010}"], &[(10010, &[1, 2], &known)]);
     let vtep = world.peer(1).parse().expect("an address");
     for (which, forgets) in [
-        (Flush::All, [true, true]),
-        (Flush::Segment("10010".into()), [true, true]),
-        (Flush::Port("srv2".into()), [true, false]),
-        (Flush::Port("srv1".into()), [false, false]),
-        (Flush::Vtep(vtep), [false, true]),
+        (FdbFilter::default(), [true, true]),
+        (FdbFilter::vni("10010".into()), [true, true]),
+        (FdbFilter::port("srv2".into()), [true, false]),
+        (FdbFilter::port("srv1".into()), [false, false]),
+        (FdbFilter::vtep(vtep), [false, true]),
     ] {
         let mut site = Site::new(&yaml);
         site.pass("srv2", &vlan(&frame(ALL, ANN), 20));

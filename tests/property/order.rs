@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gateway::control::Flush;
+use gateway::control::FdbFilter;
 use gateway::tables::FdbEntry;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -74,9 +74,9 @@ fn happen(site: &mut Site, what: &Happening) {
         }
         Happening::Flush(which) => {
             let which = match which {
-                0 => Flush::All,
-                1 => Flush::Port("srv2".into()),
-                _ => Flush::Segment("10010".into()),
+                0 => FdbFilter::default(),
+                1 => FdbFilter::port("srv2".into()),
+                _ => FdbFilter::vni("10010".into()),
             };
             _ = site.control.flush(&which);
         }

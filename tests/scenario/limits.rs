@@ -83,7 +83,7 @@ fn a_flush_makes_room_again() {
     let mut site = limited("learning: {limit: 2}", "", 2);
     greet(&mut site, 3);
     assert_eq!(known(&mut site, 3), [true, true, false]);
-    site.control.flush(&gateway::control::Flush::All).expect("it can be flushed");
+    site.control.flush(&gateway::control::FdbFilter::default()).expect("it can be flushed");
     site.run();
     assert_eq!(way_to(&mut site, 0, mac(0x12)), everywhere());
     site.receive_at(0, "srv2", &vlan(&frame(ALL, mac(0x12)), 20));

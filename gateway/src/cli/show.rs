@@ -79,7 +79,7 @@ pub fn show(what: What) -> Result<(), Refusal> {
             (Show::Fdb(FdbFilter { vni, port, vtep, mac, limit }), how)
         }
     };
-    let answer = ask(&how.socket.path(), &Request { show, text: !how.json })?;
+    let answer = ask(&how.socket.path(), &Request::show(show).text(!how.json))?;
     match answer {
         serde_json::Value::String(table) => print(&table),
         value => print(&format!("{value:#}\n")),

@@ -31,6 +31,13 @@ pub struct Record {
     due: Nanos,
 }
 
+impl Record {
+    /// True for what nobody but frames said.
+    pub fn is_learned(&self) -> bool {
+        self.origin == Origin::Learned
+    }
+}
+
 /// The authoritative FDB of all segments.
 ///
 /// Functions that change where MACs are append the keys to a list: every core must hear of each, also where the truth
@@ -138,9 +145,10 @@ impl Authority {
         }
     }
 
-    /// Forgets the learned MACs that `which` picks (CONFORMANCE L2l: others stay).
-    pub fn flush(&mut self, which: impl Fn(FdbKey, Place) -> bool, news: &mut Vec<FdbKey>) {
-        self.remove_where(|key, record| record.origin == Origin::Learned && which(key, record.place), news);
+    /// Forgets these MACs (CONFORMANCE L2l: others stay).
+    pub fn forget(&mut self, keys: &[FdbKey], news: &mut Vec<FdbKey>) {
+        keys.iter().for_each(|&key| self.remove(key));
+        news.extend_from_slice(keys);
     }
 
     fn remove_where(&mut self, which: impl Fn(FdbKey, &Record) -> bool, news: &mut Vec<FdbKey>) {

@@ -40,7 +40,7 @@ use self::ids::EndpointKey;
 use self::journal::{Journal, Names};
 pub use self::layout::Place;
 use self::news::{News, Subject};
-pub use self::operate::{Flush, NeedsRestart, UnknownName};
+pub use self::operate::{NeedsRestart, UnknownName};
 use self::overlay::Overlays;
 pub use self::show::FdbFilter;
 use self::strangers::Strangers;

@@ -1,27 +1,13 @@
 //! What the operator asks control to do: another configuration, forgetting learned MACs.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use config::types::{Accept, Encap, Flood, Model, Port};
 
 use super::compile::key;
-use super::{Control, Nanos};
-use crate::frame::PortId;
-use crate::tables::Way;
-
-/// Which learned MACs to forget.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flush {
-    /// All.
-    All,
-    /// Those of a segment, by its name.
-    Segment(String),
-    /// Those on a port, by its name.
-    Port(String),
-    /// Those behind a VTEP, whatever the encapsulation.
-    Vtep(IpAddr),
-}
+use super::fdb::Record;
+use super::{Control, FdbFilter, Nanos};
+use crate::tables::FdbKey;
 
 /// There is nothing of that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,39 +61,33 @@ impl Control {
         Ok(())
     }
 
-    /// Forgets learned MACs (CONFORMANCE L2l) and says how many.
+    /// Forgets the learned MACs that fit (CONFORMANCE L2l: others stay) and says how many.
     ///
     /// # Errors
     ///
     /// When nothing has that name.
-    pub fn flush(&mut self, which: &Flush) -> Result<usize, UnknownName> {
-        let Self { fdb, plan, model, changed, .. } = self;
-        match which {
-            Flush::All => fdb.flush(|_, _| true, changed),
-            Flush::Segment(name) => {
-                let index = model.segments.iter().position(|segment| segment.name == *name);
-                let id = plan.segments[index.ok_or_else(|| UnknownName(format!("VNI '{name}'")))?];
-                fdb.flush(|key, _| key.segment() == id, changed);
-            }
-            Flush::Port(name) => {
-                let index = model.ports.iter().position(|port| port.name == *name);
-                let port = PortId(index.ok_or_else(|| UnknownName(format!("port '{name}'")))? as u8);
-                let ways = &plan.tables.endpoints;
-                let is_there = |way: &Way| matches!(way, Way::Attachment(attachment) if attachment.port == port);
-                fdb.flush(|_, place| is_there(&ways[place.endpoint.index()].way), changed);
-            }
-            Flush::Vtep(address) => {
-                let ways = &plan.tables.endpoints;
-                let is_there = |way: &Way| matches!(way, Way::Tunnel(tunnel) if tunnel.remote == *address);
-                if !ways.iter().any(|endpoint| is_there(&endpoint.way)) {
-                    return Err(UnknownName(format!("VTEP {address}")));
-                }
-                fdb.flush(|_, place| is_there(&ways[place.endpoint.index()].way), changed);
-            }
-        }
+    pub fn flush(&mut self, which: &FdbFilter) -> Result<usize, UnknownName> {
+        self.knows(which)?;
+        let fits = |(key, record): &(FdbKey, &Record)| record.is_learned() && self.fits(which, *key, record);
+        let keys: Vec<FdbKey> = self.fdb.iter().filter(fits).map(|(key, _)| key).collect();
+        self.fdb.forget(&keys, &mut self.changed);
         let forgotten = self.changed.len();
         self.publish();
         Ok(forgotten)
+    }
+
+    /// Refuses names that nothing has.
+    fn knows(&self, filter: &FdbFilter) -> Result<(), UnknownName> {
+        let Model { segments, ports, .. } = &self.model;
+        let vni = filter.vni.as_ref().filter(|name| !segments.iter().any(|segment| segment.name == **name));
+        let port = filter.port.as_ref().filter(|name| !ports.iter().any(|port| port.name == **name));
+        let vtep = filter.vtep.filter(|address| !self.plan.tunnels.keys().any(|key| key.remote == *address));
+        match (vni, port, vtep) {
+            (Some(name), ..) => Err(UnknownName(format!("VNI '{name}'"))),
+            (_, Some(name), _) => Err(UnknownName(format!("port '{name}'"))),
+            (.., Some(address)) => Err(UnknownName(format!("VTEP {address}"))),
+            (None, None, None) => Ok(()),
+        }
     }
 }
 

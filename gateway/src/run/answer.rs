@@ -2,7 +2,7 @@
 
 use gateway::control::view::LinkView;
 use gateway::control::{Control, FdbFilter, Nanos};
-use gateway::telemetry::{Request, Show, render};
+use gateway::telemetry::{Request, Show, Verb, render};
 use serde_json::{Value, json};
 
 /// The state of the ports' links, by port.
@@ -16,9 +16,14 @@ impl Links {
 }
 
 /// What control says to a request.
-pub fn answer(control: &Control, links: &Links, request: &Request, now: Nanos) -> Result<Value, String> {
+pub fn answer(control: &mut Control, links: &Links, request: &Request, now: Nanos) -> Result<Value, String> {
     let text = request.text;
-    Ok(match &request.show {
+    let show = match &request.verb {
+        Verb::Show(show) => show,
+        Verb::Act(act) => return super::act::act(control, act),
+        Verb::Follow(follow) => match *follow {},
+    };
+    Ok(match show {
         Show::Ports => {
             let mut ports = control.view_ports();
             for (index, port) in ports.iter_mut().enumerate() {
@@ -35,10 +40,7 @@ pub fn answer(control: &Control, links: &Links, request: &Request, now: Nanos) -
             if text { render::vteps(&vteps).into() } else { json!(vteps) }
         }
         Show::Fdb(asked) => {
-            let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
-            let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
-            let port = asked.port.as_ref().map(|port| port_name(control, port)).transpose()?;
-            let filter = FdbFilter { vni, port, vtep: asked.vtep, mac };
+            let filter = filter(control, asked)?;
             let mut rows: Vec<_> = control.view_fdb(&filter, now).collect();
             let total = rows.len();
             rows.truncate(asked.limit.unwrap_or(total));
@@ -54,6 +56,14 @@ pub fn answer(control: &Control, links: &Links, request: &Request, now: Nanos) -
             if text { render::workers(&workers).into() } else { json!(workers) }
         }
     })
+}
+
+/// Which MACs are meant, in control's words.
+pub fn filter(control: &Control, asked: &gateway::telemetry::FdbFilter) -> Result<FdbFilter, String> {
+    let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
+    let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
+    let port = asked.port.as_ref().map(|port| port_name(control, port)).transpose()?;
+    Ok(FdbFilter { vni, port, vtep: asked.vtep, mac })
 }
 
 /// The name of the segment that is called `asked`, or has it as a number.

@@ -165,7 +165,7 @@ impl<F> Desk<F> {
         if self.control.has_counters() || now.saturating_sub(questions.since) > COUNTING {
             for (request, reply) in questions.asked.drain(..) {
                 // Who asked may have gone.
-                let _ = reply.send(answer(&self.control, &self.carriers, &request, now));
+                let _ = reply.send(answer(&mut self.control, &self.carriers, &request, now));
             }
         }
         if questions.asked.is_empty() && !questions.next.is_empty() {

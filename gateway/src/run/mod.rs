@@ -3,6 +3,7 @@
 //! Every part takes itself away when it is dropped, so a start that fails half-way leaves nothing behind, and neither
 //! does an end: first the workers, then what feeds them, then the twins, the devices, and last the socket.
 
+mod act;
 mod answer;
 mod desk;
 mod host;

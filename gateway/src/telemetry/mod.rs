@@ -1,4 +1,4 @@
-//! What the gateway tells about itself: a Unix socket on which one line of JSON asks and one line answers.
+//! What the gateway tells about itself and what it can be asked to do: a Unix socket on which one line of JSON asks.
 //!
 //! ```text
 //! > {"show":"fdb","vni":"10010","limit":100}
@@ -6,79 +6,37 @@
 //! > {"show":"drops","text":true}
 //! < {"ok":"unknown-vlan: 12 frames (srv1 12)\n …"}
 //! > {"show":"weather"}
-//! < {"error":"unknown variant `weather`, expected one of …"}
+//! < {"error":"not a request: unknown variant `weather`, expected one of …"}
+//! > {"do":"fdb-flush","vni":"10010"}
+//! < {"ok":{"forgotten":3}}
+//! > {"show":"ports","every_ms":1000}
+//! < {"ok":…}                           and again every second, until the client closes the connection
+//! > {"follow":…}
+//! < {"ok":…}                           a line an event; the last is {"end":"why"}
 //! ```
 //!
-//! The socket knows nothing of the gateway: whoever opens a [`Server`] says how a [`Request`] is answered. Nothing in
-//! here is ever on the path of a packet.
+//! One request is answered with one line, and the next may follow on the same connection; one that is shown again and
+//! again (`every_ms`) or followed goes on until the client closes. A client that reads too slowly misses lines of what it
+//! follows, and is told; it holds a bounded number of them. The socket knows nothing of the gateway: whoever opens a
+//! [`Server`] gives it an [`Answer`]. Nothing in here is ever on the path of a packet.
 
 mod client;
+mod lines;
 pub mod render;
+mod request;
+mod serve;
 mod server;
 pub mod table;
 
-use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use client::ask;
-pub use server::Server;
-
-/// A question, one line on the socket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// What to show.
-    #[serde(flatten)]
-    pub show: Show,
-    /// Answer with a table for people instead of values.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub text: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-/// What can be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "show", rename_all = "lowercase")]
-pub enum Show {
-    /// Ports and their counters.
-    Ports,
-    /// Segments.
-    Vnis,
-    /// Remote tunnel ends and their next hops.
-    Vteps,
-    /// MACs.
-    Fdb(FdbFilter),
-    /// Dropped frames by reason.
-    Drops,
-    /// Worker cores.
-    Workers,
-}
-
-/// Which MACs to show: all that fit every given field.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FdbFilter {
-    /// In the segment of this name, or with this number in either encapsulation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vni: Option<String>,
-    /// Behind the port of this name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<String>,
-    /// Behind the VTEP with this address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vtep: Option<IpAddr>,
-    /// Of this MAC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mac: Option<String>,
-    /// At most so many rows; the answer tells how many fit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<usize>,
-}
+pub use client::{Line, ask, follow};
+pub use lines::{Lines, Missed};
+pub use request::{Act, FdbFilter, Follow, Request, Show, Verb};
+pub use server::{Answer, Server};
 
 /// The answer, one line on the socket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +44,10 @@ pub struct FdbFilter {
 enum Reply {
     Ok(serde_json::Value),
     Error(String),
+    /// So many lines of what is followed were lost, because the client read too slowly.
+    Missed(u64),
+    /// What was followed has come to its end.
+    End(String),
 }
 
 /// Where a gateway answers when nobody says otherwise: `/run/causeway.sock`, or without root the user's own runtime
@@ -95,22 +57,5 @@ pub fn default_socket() -> PathBuf {
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(own) if !root && !own.is_empty() => PathBuf::from(own).join("causeway.sock"),
         _ => PathBuf::from("/run/causeway.sock"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_reads_as_it_is_written() {
-        let line = r#"{"show":"fdb","vni":"10010","limit":100}"#;
-        let request: Request = serde_json::from_str(line).expect("a request");
-        let filter = FdbFilter { vni: Some("10010".into()), limit: Some(100), ..FdbFilter::default() };
-        assert_eq!(request, Request { show: Show::Fdb(filter), text: false });
-        assert_eq!(serde_json::to_string(&request).expect("JSON"), line);
-        let line = r#"{"show":"ports","text":true}"#;
-        let request: Request = serde_json::from_str(line).expect("a request");
-        assert_eq!(serde_json::to_string(&request).expect("JSON"), line);
     }
 }

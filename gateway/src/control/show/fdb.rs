@@ -10,7 +10,7 @@ use crate::control::view::FdbView;
 use crate::control::{Control, Nanos};
 use crate::tables::{FdbKey, Origin};
 
-/// Which MACs to show: those that fit everything that is said.
+/// Which MACs: those that fit everything that is said.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct FdbFilter {
     /// Name of the segment.
@@ -21,6 +21,23 @@ pub struct FdbFilter {
     pub vtep: Option<IpAddr>,
     /// The MAC.
     pub mac: Option<Mac>,
+}
+
+impl FdbFilter {
+    /// Those of a segment, by its name.
+    pub fn vni(name: String) -> Self {
+        Self { vni: Some(name), ..Self::default() }
+    }
+
+    /// Those on a port, by its name.
+    pub fn port(name: String) -> Self {
+        Self { port: Some(name), ..Self::default() }
+    }
+
+    /// Those behind a VTEP, whatever the encapsulation.
+    pub fn vtep(address: IpAddr) -> Self {
+        Self { vtep: Some(address), ..Self::default() }
+    }
 }
 
 impl Control {
@@ -37,7 +54,8 @@ impl Control {
         self.fdb.len()
     }
 
-    fn fits(&self, filter: &FdbFilter, key: FdbKey, record: &Record) -> bool {
+    /// True for a MAC that fits.
+    pub(in crate::control) fn fits(&self, filter: &FdbFilter, key: FdbKey, record: &Record) -> bool {
         let vni = |name: &String| self.segment(key.segment()).is_some_and(|segment| segment.name == *name);
         let place = self.naming.endpoints.key(record.place.endpoint.0);
         let port = |name: &String| match place {

@@ -6,7 +6,7 @@ use config::types::Encap;
 
 use super::OFFICE;
 use crate::control::testing::{Core, Gateway, SECOND, model};
-use crate::control::{Event, Flush};
+use crate::control::{Event, FdbFilter};
 use crate::link::Report;
 use crate::tables::{EndpointId, FdbKey, Origin};
 
@@ -69,7 +69,7 @@ fn wild_ride(seed: u64) {
             97 => {
                 gateway.control.reload(model(&configurations[dice.roll(3)]), gateway.now).unwrap();
             }
-            98 => drop(gateway.control.flush(&Flush::Port("srv1".into())).unwrap()),
+            98 => drop(gateway.control.flush(&FdbFilter::port("srv1".into())).unwrap()),
             _ => drop(gateway.control.settle(gateway.now)),
         }
     }

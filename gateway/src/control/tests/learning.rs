@@ -4,7 +4,7 @@ use config::types::Encap;
 
 use super::OFFICE;
 use crate::control::testing::{Gateway, SECOND};
-use crate::control::{Event, Flush, Place, UnknownName};
+use crate::control::{Event, FdbFilter, Place, UnknownName};
 use crate::link::Report;
 use crate::tables::Origin;
 
@@ -43,7 +43,7 @@ fn what_the_operator_gave_is_neither_moved_nor_aged_nor_flushed() {
     let entry = crate::tables::FdbEntry::new(srv2, 0, Origin::Fresh);
     gateway.event(Event::Report { core: 0, report: Report::Learned { key, entry } });
     gateway.pass(300);
-    assert_eq!(gateway.control.flush(&Flush::All), Ok(0));
+    assert_eq!(gateway.control.flush(&FdbFilter::default()), Ok(0));
     gateway.round();
     assert_eq!(gateway.agreed(key), Some((home, Origin::Static)));
 }
@@ -164,7 +164,7 @@ fn a_flush_forgets_by_port_by_vtep_by_vni_or_all() {
         (gateway.key("100", 3), vtep),
         (gateway.key("200", 4), gateway.attachment("srv1", "20")),
     ];
-    let left_after = |flush: Flush| {
+    let left_after = |flush: FdbFilter| {
         let mut gateway = Gateway::new(OFFICE);
         for (key, place) in seen {
             gateway.see(0, key, place);
@@ -175,11 +175,11 @@ fn a_flush_forgets_by_port_by_vtep_by_vni_or_all() {
         assert_eq!(left.len() + count, 4);
         left.into_iter().map(|(number, _)| number).collect::<Vec<_>>()
     };
-    assert_eq!(left_after(Flush::Port("srv1".into())), [2, 3]);
-    assert_eq!(left_after(Flush::Vtep("10.0.0.13".parse().unwrap())), [1, 2, 4]);
-    assert_eq!(left_after(Flush::Segment("100".into())), [4]);
-    assert!(left_after(Flush::All).is_empty());
-    let unknown = gateway.control.flush(&Flush::Port("srv9".into()));
+    assert_eq!(left_after(FdbFilter::port("srv1".into())), [2, 3]);
+    assert_eq!(left_after(FdbFilter::vtep("10.0.0.13".parse().unwrap())), [1, 2, 4]);
+    assert_eq!(left_after(FdbFilter::vni("100".into())), [4]);
+    assert!(left_after(FdbFilter::default()).is_empty());
+    let unknown = gateway.control.flush(&FdbFilter::port("srv9".into()));
     assert_eq!(unknown, Err(UnknownName("port 'srv9'".into())));
 }
 

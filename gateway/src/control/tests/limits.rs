@@ -1,7 +1,7 @@
 //! Limits close learning, and open it again (CONFORMANCE L2k).
 
 use super::OFFICE;
-use crate::control::Flush;
+use crate::control::FdbFilter;
 use crate::control::testing::Gateway;
 use crate::tables::Origin;
 
@@ -85,7 +85,7 @@ fn a_full_port_closes_all_its_vlans_and_refuses_moves_to_it() {
     gateway.event(crate::control::Event::Report { core, report });
     assert_eq!(gateway.agreed(key), Some((srv2, Origin::Learned)));
 
-    gateway.control.flush(&Flush::Port("srv1".into())).unwrap();
+    gateway.control.flush(&FdbFilter::port("srv1".into())).unwrap();
     gateway.round();
     assert!(gateway.cores.iter().all(|core| core.tables.endpoints[twenty.index()].learns));
 }
