@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use config::types::{Controllers, HugePages, Idle, Memory, Model, Port, Vtep, Workers};
+use config::types::{Api, Controllers, HugePages, Idle, Memory, Model, Port, Vtep, Workers};
 use gateway::dpdk::{self, Dpdk, DpdkDriver, Error, Mbuf};
 use gateway::driver::{BURST, Burst, Driver};
 use gateway::frame::{Frame, Pool, PortId};
@@ -70,6 +70,7 @@ fn model(devices: &[&str], workers: u16) -> Model {
             learned_vteps: 0,
             host_rate: 0,
         },
+        api: Api::default(),
         fdb_size: 1024,
         ports: devices.iter().enumerate().map(port).collect(),
         segments: Vec::new(),

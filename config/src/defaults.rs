@@ -18,6 +18,8 @@ pub(crate) const SOURCE_PORTS: (u16, u16) = (49_152, 65_535);
 pub(crate) const LEARNED_VTEPS: u32 = 1024;
 /// Host frames per second and underlay port.
 pub(crate) const HOST_RATE: u32 = 20_000;
+/// Permissions of the socket: root and its group.
+pub(crate) const API_MODE: u32 = 0o660;
 /// MACs in each core's table.
 pub(crate) const FDB_SIZE: u32 = 131_072;
 /// Of ports with VLANs.

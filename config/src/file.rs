@@ -38,6 +38,10 @@ pub struct File {
     /// The gateway's own tunnel end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vtep: Option<Vtep>,
+    /// The socket on which the gateway answers `causeway show` and does what it is told. Who may open it may do
+    /// everything: see and change what is forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
     /// The forwarding table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fdb: Option<Fdb>,
@@ -180,6 +184,19 @@ pub struct Vtep {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), extend("default" = defaults::HOST_RATE))]
     pub host_rate: Option<u32>,
+}
+
+/// Who may open the socket.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Group of the socket: a name of /etc/group, or a number. By default that of the process, which is root's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Permissions of the socket, as `chmod` takes them: `"0600"` is for the owner alone, `"0666"` for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^0?[67][0-7][0-7]$"), extend("default" = format!("{:04o}", defaults::API_MODE)))]
+    pub mode: Option<String>,
 }
 
 /// The forwarding table.

@@ -19,6 +19,7 @@ pub fn file(model: &Model) -> File {
         workers: Some(workers(&model.workers)),
         memory: Some(memory(&model.memory)),
         vtep: Some(vtep(&model.vtep)),
+        api: Some(file::Api { group: model.api.group.clone(), mode: Some(format!("{:04o}", model.api.mode)) }),
         fdb: Some(file::Fdb { size: Some(model.fdb_size) }),
         ports: model.ports.iter().map(|one| port(model, one)).collect(),
         vnis: model.segments.iter().map(|one| segment(model, one)).collect(),

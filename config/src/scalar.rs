@@ -175,6 +175,33 @@ pub(crate) fn file_prefix(text: &str) -> Checked<String> {
     name(text)
 }
 
+/// A group of users: its name, or its number.
+pub(crate) fn user_group(text: &str) -> Checked<String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if text.is_empty() || text.len() > 32 || text.starts_with('-') || !text.chars().all(good) {
+        return bad(
+            format!("'{}' cannot be the name of a group", excerpt(text)),
+            "give one that 'getent group' lists, or its number",
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// Permissions in octal, as chmod takes them. The owner must be able to read and write.
+pub(crate) fn mode(text: &str) -> Checked<u32> {
+    let octal = text.len() <= 4 && text.chars().all(|c| c.is_digit(8));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if octal && mode <= 0o777 && mode & 0o600 == 0o600 => Ok(mode),
+        Ok(mode) if octal && mode <= 0o777 => {
+            bad(format!("mode {text} locks the owner out"), "let the first digit be 6: \"0660\", \"0600\" or \"0666\"")
+        }
+        _ => bad(
+            format!("'{}' are no permissions", excerpt(text)),
+            "write them in octal, as chmod takes them: \"0660\", \"0600\" or \"0666\"",
+        ),
+    }
+}
+
 /// A DPDK device: a PCI address (made complete), another bus's name, or a vdev string.
 pub(crate) fn device(text: &str) -> Checked<String> {
     if let Some(address) = pci(text) {

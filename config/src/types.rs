@@ -128,6 +128,8 @@ pub struct Model {
     pub memory: Memory,
     /// The gateway's own tunnel end.
     pub vtep: Vtep,
+    /// Who may speak to the gateway.
+    pub api: Api,
     /// Size of each core's forwarding table, in MACs.
     pub fdb_size: u32,
     /// DPDK devices; the index is the port's number everywhere.
@@ -180,6 +182,22 @@ pub enum HugePages {
     Require,
     /// Never.
     Off,
+}
+
+/// The socket on which the gateway answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Its group, by name or number; `None` leaves that of the process.
+    pub group: Option<String>,
+    /// Its permission bits, as chmod(2) has them. The owner can always read and write.
+    pub mode: u32,
+}
+
+impl Default for Api {
+    /// For the owner and the group of the process.
+    fn default() -> Self {
+        Self { group: None, mode: crate::defaults::API_MODE }
+    }
 }
 
 /// The gateway's own tunnel end.

@@ -35,6 +35,7 @@ vnis:
     ttl: 64
     tos: 184
     options: [{class: 0x0103, type: 1, data: "00000001"}]
+api: {group: adm, mode: "0660"}
 "#;
 
 /// What is said about a text, problems or warnings.
@@ -108,6 +109,11 @@ fn system() {
     check(
         Severity::Error,
         &[
+            ("group: adm", "group: a b", "api.group", "cannot be the name of a group"),
+            ("mode: \"0660\"", "mode: \"0060\"", "api.mode", "locks the owner out"),
+            ("mode: \"0660\"", "mode: \"0680\"", "api.mode", "no permissions; write them in octal"),
+            ("mode: \"0660\"", "mode: \"+660\"", "api.mode", "write them in octal"),
+            ("api: {group", "api: {groop", "api.groop", "did you mean 'group'?"),
             ("[1, 2]", "[1, 2, 1]", "workers.cores[2]", "core 1 is given twice"),
             ("[1, 2]", "[]", "workers.cores", "no core is given"),
             ("[1, 2]", "5-2", "workers.cores", "not a range of cores"),

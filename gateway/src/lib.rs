@@ -14,6 +14,7 @@ pub mod link;
 pub mod notes;
 pub mod pipeline;
 mod prefetch;
+pub mod rights;
 pub mod shard;
 pub mod sim;
 pub mod source;

@@ -34,7 +34,14 @@ struct Log {
 impl Gateway {
     /// Starts the gateway with this configuration and waits until it forwards.
     pub fn start(lab: &Lab, yaml: &str) -> Self {
-        let (mut command, socket) = command(lab, "gateway", yaml);
+        Self::start_under(lab, yaml, "", &[])
+    }
+
+    /// The same through a program that becomes it, such as `setpriv`, and with more in its environment.
+    pub fn start_under(lab: &Lab, yaml: &str, wrapper: &str, environment: &[(&str, &str)]) -> Self {
+        let socket = lab.directory.join("gateway.sock");
+        let mut command = command_of(lab, &format!("{wrapper} {BINARY}"), "gateway", yaml, &socket);
+        command.envs(environment.iter().copied());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the gateway's binary starts");
         let log = Arc::new(Log::default());
         let reader = std::thread::spawn({
@@ -127,6 +134,21 @@ impl Gateway {
         (status, took, self.log.read())
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until its log holds these words.
+    pub fn wait_log(&self, words: &str) {
+        self.log.wait_for(words);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        sys::signal(self.child.id(), signal);
+    }
+
     /// Kills it as a crash would.
     pub fn crash(mut self) {
         self.child.kill().expect("it runs");
@@ -211,9 +233,13 @@ fn command(lab: &Lab, name: &str, yaml: &str) -> (Command, PathBuf) {
 }
 
 fn command_at(lab: &Lab, name: &str, yaml: &str, socket: &Path) -> Command {
+    command_of(lab, BINARY, name, yaml, socket)
+}
+
+fn command_of(lab: &Lab, program: &str, name: &str, yaml: &str, socket: &Path) -> Command {
     let file = lab.directory.join(format!("{name}.yaml"));
     fs::write(&file, yaml).expect("the laboratory's directory can be written");
-    let mut command = lab::inside(&lab.gw(), BINARY);
+    let mut command = lab::inside(&lab.gw(), program);
     command.args(["run", "-c"]).arg(file).arg("--socket").arg(socket).stdin(Stdio::null()).stdout(Stdio::null());
     command
 }

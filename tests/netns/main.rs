@@ -18,4 +18,5 @@ mod lifecycle;
 mod outer;
 mod overlays;
 mod peers;
+mod service;
 mod tags;

@@ -20,6 +20,37 @@ pub fn signal(pid: u32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
+/// Stops one thread of a process, as a driver that hangs would, until dropped: on the thread that asked for it.
+pub struct Stopped(libc::pid_t);
+
+impl Stopped {
+    /// `None` where this machine does not let us.
+    pub fn thread(id: u32) -> Option<Self> {
+        let id = libc::pid_t::try_from(id).expect("thread ids fit");
+        let none = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: ptrace(2) with these requests touches no memory of ours; the thread belongs to a child of the test's.
+        let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, id, none, none) };
+        if seized != 0 {
+            return None;
+        }
+        let stopped = Self(id);
+        // SAFETY: as above; the wait is for the stop that was asked for, with no place for its status.
+        unsafe {
+            assert_eq!(libc::ptrace(libc::PTRACE_INTERRUPT, id, none, none), 0, "{}", io::Error::last_os_error());
+            assert_eq!(libc::waitpid(id, std::ptr::null_mut(), libc::__WALL), id, "{}", io::Error::last_os_error());
+        }
+        Some(stopped)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let none = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: as above. The thread runs on.
+        unsafe { libc::ptrace(libc::PTRACE_DETACH, self.0, none, none) };
+    }
+}
+
 /// Runs `job` on a thread of its own inside the network namespace `name`; sockets opened there stay there.
 pub fn in_namespace<T: Send>(name: &str, job: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {

@@ -30,6 +30,7 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
         workers: draft.workers.clone(),
         memory: memory(reader, draft, &ports),
         vtep: vtep(draft, &sources),
+        api: draft.api.clone(),
         fdb_size: draft.fdb_size,
         control: draft.control.resolve(reader, &ports),
         ports,

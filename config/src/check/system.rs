@@ -7,7 +7,7 @@ use crate::defaults;
 use crate::document::At;
 use crate::reader::{Reader, excerpt};
 use crate::scalar;
-use crate::types::{HugePages, Idle, Workers};
+use crate::types::{Api, HugePages, Idle, Workers};
 
 /// The highest CPU number that we take for one.
 const LAST_CORE: u64 = 1023;
@@ -105,6 +105,15 @@ pub(super) fn memory(reader: &Reader, at: Option<At>) -> MemoryDraft {
     };
     fields.done();
     memory
+}
+
+pub(super) fn api(reader: &Reader, at: Option<At>) -> Api {
+    let mut api = Api::default();
+    let Some(fields) = at.and_then(|at| reader.fields(at)) else { return api };
+    api.group = fields.read("group", scalar::user_group).map(|(group, _)| group);
+    api.mode = fields.read("mode", scalar::mode).map_or(api.mode, |(mode, _)| mode);
+    fields.done();
+    api
 }
 
 pub(super) fn fdb_size(reader: &Reader, at: Option<At>) -> u32 {

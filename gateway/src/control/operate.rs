@@ -112,6 +112,9 @@ fn fixed_parts_that_differ(old: &Model, new: &Model) -> Vec<String> {
     if old.fdb_size != new.fdb_size {
         parts.push("fdb_size".into());
     }
+    if old.api != new.api {
+        parts.push("api".into());
+    }
     if old.vtep.namespace != new.vtep.namespace {
         parts.push("vtep.namespace".into());
     }

@@ -13,6 +13,8 @@ use gateway::link::Link;
 use gateway::telemetry::Request;
 
 use super::answer::{Links, answer};
+use super::pulse::{Change, Pulses};
+use super::service::Service;
 use super::underlay::Underlay;
 
 /// What comes to the desk besides reports of cores and events of the kernel.
@@ -65,6 +67,10 @@ pub struct Desk<F> {
     pub motto: String,
     /// The moment from which time counts.
     pub start: Instant,
+    /// Signs of life of the workers.
+    pub pulses: Pulses,
+    /// Who started us and wants to know how we are.
+    pub service: Service,
 }
 
 /// Questions that wait for counters.
@@ -105,6 +111,7 @@ impl<F> Desk<F> {
                     ready += 1;
                     if ready == self.links.len() {
                         log::info!("forwarding: {}", self.motto);
+                        self.service.ready(&format!("forwarding: {}", self.motto));
                     }
                 }
                 Some(Message::Failed(why)) => return Err(why),
@@ -119,9 +126,13 @@ impl<F> Desk<F> {
                 ticked = now;
                 self.control.handle(Event::Tick, now);
             }
+            if self.pulses.stuck().next().is_none() {
+                self.service.feed(now);
+            }
             if now.saturating_sub(looked) >= LOOK {
                 looked = now;
                 self.look(&mut link_up);
+                self.feel();
                 self.underlay.retry();
             }
         }
@@ -188,13 +199,40 @@ impl<F> Desk<F> {
         }
     }
 
+    /// Tells who has stopped, and who moves again.
+    fn feel(&mut self) {
+        let seconds = |nanos: Nanos| nanos as f64 / 1e9;
+        for change in self.pulses.look(self.now()) {
+            let status = match change {
+                Change::Stuck { core, silent } => {
+                    log::error!(
+                        "core {core}: its worker has not moved for {:.1} s and frames wait; if it stays so restart the \
+                         gateway, and please report it with this log",
+                        seconds(silent)
+                    );
+                    format!("the worker of core {core} does not move")
+                }
+                Change::Moves { core, stood } => {
+                    log::warn!(
+                        "core {core}: its worker moves again after {:.1} s; see that nothing else runs on this core",
+                        seconds(stood)
+                    );
+                    format!("forwarding: {}", self.motto)
+                }
+            };
+            self.service.status(&status);
+        }
+    }
+
     fn reload_now(&mut self) {
+        self.service.reloading();
         let now = self.now();
         let done = (self.reload)().and_then(|model| self.control.reload(model, now).map_err(|error| error.to_string()));
         match done {
             Ok(()) => log::info!("the configuration was read again and is in force"),
             Err(refusal) => log::error!("the configuration was not taken over: {refusal}"),
         }
+        self.service.ready(&format!("forwarding: {}", self.motto));
     }
 
     /// Asks the workers to stop and waits until `stopped`, for a bounded time. False when that was in vain.

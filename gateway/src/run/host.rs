@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use config::types::Model;
+use config::types::{Api, Model};
+use gateway::telemetry::Access;
 
 /// Capabilities that raw devices and TAPs take, with their bit in /proc/self/status.
 const NEEDED: [(&str, u32); 2] = [("CAP_NET_ADMIN", 12), ("CAP_NET_RAW", 13)];
@@ -20,6 +21,21 @@ pub fn check(model: &Model) -> Result<(), String> {
     let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     cores(model, &online, &status)?;
     namespace(model)
+}
+
+/// Who may open the socket.
+pub fn access(api: &Api) -> Result<Access, String> {
+    let group = api.group.as_ref().map(|name| {
+        let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+        let unknown = || format!("group {name} of api.group does not exist; make it with 'groupadd --system {name}'");
+        name.parse().ok().or_else(|| group(&groups, name)).ok_or_else(unknown)
+    });
+    Ok(Access { group: group.transpose()?, mode: api.mode })
+}
+
+/// The number of a group in the text of /etc/group (group(5)).
+fn group(groups: &str, name: &str) -> Option<u32> {
+    groups.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?.nth(2)?.parse().ok()
 }
 
 fn privileges(model: &Model, status: &str) -> Result<(), String> {
@@ -94,6 +110,14 @@ mod tests {
     fn a_list_of_cores_is_read() {
         assert_eq!(list("0-3,8\n"), [0, 1, 2, 3, 8]);
         assert_eq!(list(""), [0u16; 0]);
+    }
+
+    #[test]
+    fn a_group_is_found() {
+        let groups = "root:x:0:\nadmin:x:\ncauseway:x:993:ann,bob\n";
+        assert_eq!(group(groups, "causeway"), Some(993));
+        assert_eq!(group(groups, "admin"), None, "a broken line");
+        assert_eq!(group(groups, "cause"), None);
     }
 
     #[test]

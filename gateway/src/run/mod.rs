@@ -7,6 +7,8 @@ mod act;
 mod answer;
 mod desk;
 mod host;
+mod pulse;
+mod service;
 mod signals;
 mod twins;
 mod underlay;
@@ -22,12 +24,15 @@ use gateway::control::{Control, PortFacts};
 use gateway::driver::Driver;
 use gateway::frame::{Pool, PortId};
 use gateway::link::Link;
+use gateway::rights;
 use gateway::tables::Fdb;
 use gateway::telemetry::{Request, Server};
 use gateway::worker::{Worker, handoffs};
 
 use self::answer::Links;
 use self::desk::{Answer, Desk, Message};
+use self::pulse::Pulses;
+use self::service::Service;
 use self::signals::{Watch, Wish};
 use self::twins::Carriers;
 use self::underlay::Underlay;
@@ -46,6 +51,8 @@ const HANDOFF: usize = 1024;
 pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
     let model = load(file)?;
     host::check(&model)?;
+    // Before there is a second thread: each starts with the rights of the one that made it.
+    rights::keep(rights::for_start(&model));
     let (tell, inbox) = unbounded();
     let _signals = {
         let tell = tell.clone();
@@ -58,7 +65,7 @@ pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
     };
     let _server = {
         let tell = tell.clone();
-        Server::open(socket, move |request| ask(&tell, request))?
+        Server::open(socket, &host::access(&model.api)?, move |request| ask(&tell, request))?
     };
     let start = Start { file: file.to_owned(), model, tell, inbox };
     devices::forward(start)
@@ -137,10 +144,11 @@ where
         let (macs, room) = (entries.len(), model.fdb_size);
         return Err(format!("{macs} static MACs do not fit into a forwarding table of {room}; raise fdb.size"));
     }
+    let pulses = Pulses::new(&model.workers.cores);
     let mut workers = Vec::new();
     let mut failed = None;
     let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
-    for (((driver, handoff), &core), link) in parts {
+    for (number, (((driver, handoff), &core), link)) in parts.enumerate() {
         let (tables, entries, link) = (control.tables(), entries.clone(), link.clone());
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
         let make = move || {
@@ -158,7 +166,7 @@ where
                 Notice::Failed(why) => Message::Failed(why),
             });
         };
-        let place = Place { core, idle: model.workers.idle, start: clock };
+        let place = Place { core, idle: model.workers.idle, start: clock, pulse: pulses.of(number) };
         match worker::start(place, enter.clone(), make, notify) {
             Ok(worker) => workers.push(worker),
             Err(why) => failed = Some(why),
@@ -167,9 +175,13 @@ where
 
     let motto = motto(&model);
     let reload = Box::new(move || load(&file));
-    let mut desk = Desk { control, underlay, links: rings, inbox, carriers, reload, motto, start: clock };
+    let service = Service::of_environment();
+    let mut desk =
+        Desk { control, underlay, links: rings, inbox, carriers, reload, motto, start: clock, pulses, service };
+    rights::keep(rights::for_running(&model));
     let worked = failed.map_or_else(|| desk.work(), Err);
     log::info!("stopping");
+    desk.service.stopping();
     let stopped = desk.stop(|| workers.iter().all(JoinHandle::is_finished), PATIENCE);
     drop(twin_threads);
     if !stopped {

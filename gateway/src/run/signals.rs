@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gateway::rights;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -32,6 +33,7 @@ impl Watch {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
         let handle = signals.handle();
         let follow = move || {
+            rights::keep(rights::NONE);
             let mut stopping: Option<Instant> = None;
             for signal in signals.forever() {
                 match signal {

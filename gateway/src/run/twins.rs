@@ -11,6 +11,7 @@ use std::time::Duration;
 use config::types::Idle;
 use gateway::frame::{Frame, Pool, PortId};
 use gateway::link::{HostFrame, Ring};
+use gateway::rights;
 use gateway::source::twin::{Twin, TwinReader, TwinWriter};
 
 use super::worker::Rest;
@@ -62,6 +63,10 @@ impl Carriers {
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+        let work = || {
+            rights::keep(rights::NONE);
+            work();
+        };
         let thread = thread::Builder::new().name(name.into()).spawn(work);
         self.threads.push(thread.map_err(|error| format!("cannot start the thread {name} ({error})"))?);
         Ok(())

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use config::types::Idle;
 use core_affinity::CoreId;
 use gateway::driver::Driver;
+use gateway::rights;
 use gateway::worker::{Turn, Worker};
+
+use super::pulse::Pulse;
 
 /// Turns for which one reading of the clock serves. A turn takes microseconds; ageing and policing ask for milliseconds.
 const TURNS_PER_READING: u32 = 16;
@@ -24,6 +27,8 @@ pub struct Place {
     pub idle: Idle,
     /// The moment from which time counts, the same for all threads.
     pub start: Instant,
+    /// Its sign of life.
+    pub pulse: Pulse,
 }
 
 /// What a worker thread tells.
@@ -42,12 +47,14 @@ pub fn start<D: Driver + 'static, G>(
     make: impl FnOnce() -> Worker<D> + Send + 'static,
     tell: impl Fn(Notice) + Send + 'static,
 ) -> Result<JoinHandle<()>, String> {
-    let Place { core, idle, start } = place;
+    let Place { core, idle, start, pulse } = place;
     let work = move || {
         let fail = |why: &str| tell(Notice::Failed(format!("core {core}: {why}")));
         if !core_affinity::set_for_current(CoreId { id: core.into() }) {
             return fail("the thread could not be pinned; change workers.cores");
         }
+        // What it handles comes from strangers, and takes no rights.
+        rights::keep(rights::NONE);
         let _held = match enter() {
             Ok(held) => held,
             Err(refusal) => return fail(&refusal),
@@ -56,7 +63,7 @@ pub fn start<D: Driver + 'static, G>(
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let mut worker = make();
             tell(Notice::Ready);
-            poll(&mut worker, idle, start);
+            poll(&mut worker, idle, start, &pulse);
         }));
         if let Err(panic) = polled {
             fail(&format!("the worker panicked ({}); please report it", said(&*panic)));
@@ -68,10 +75,11 @@ pub fn start<D: Driver + 'static, G>(
         .map_err(|error| format!("cannot start the worker of core {core} ({error})"))
 }
 
-fn poll<D: Driver>(worker: &mut Worker<D>, idle: Idle, start: Instant) {
+fn poll<D: Driver>(worker: &mut Worker<D>, idle: Idle, start: Instant, pulse: &Pulse) {
     let mut rest = Rest::new(idle);
     loop {
         let now = start.elapsed().as_nanos() as u64;
+        pulse.beat(now);
         for _ in 0..TURNS_PER_READING {
             match worker.turn(now) {
                 Turn::Busy => rest.reset(),
@@ -135,11 +143,14 @@ impl Rest {
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
 
+    use gateway::driver::Burst;
+    use gateway::frame::PortId;
     use gateway::link::{Link, Update};
     use gateway::sim::{HeapFrame, SimDriver};
     use gateway::tables::Fdb;
     use gateway::worker::Handoff;
 
+    use super::super::pulse::{Change, Pulses};
     use super::*;
 
     #[test]
@@ -168,7 +179,8 @@ mod tests {
         enter: impl FnOnce() -> Result<G, String> + Send + 'static,
     ) -> (JoinHandle<()>, Receiver<Notice>) {
         let core = core_affinity::get_core_ids().expect("cores")[0].id as u16;
-        let place = Place { core, idle: Idle::Sleep(Duration::from_millis(1)), start: Instant::now() };
+        let pulse = Pulse::default();
+        let place = Place { core, idle: Idle::Sleep(Duration::from_millis(1)), start: Instant::now(), pulse };
         let (tell, told) = channel();
         let link = link.clone();
         let make = move || {
@@ -189,6 +201,60 @@ mod tests {
         assert!(told.recv().is_err(), "nothing else to tell");
     }
 
+    /// A device whose driver does not return while the other end of its channel is held, and says when it waits.
+    struct Hanging(SimDriver, std::sync::mpsc::Sender<()>, Receiver<()>);
+
+    impl Driver for Hanging {
+        type Frame = HeapFrame;
+        type Pool = <SimDriver as Driver>::Pool;
+
+        fn rx_queues(&self) -> usize {
+            1
+        }
+        fn rx(&mut self, _: usize, _: usize, _: &mut Burst<HeapFrame>) {
+            let _ = self.1.send(());
+            let _ = self.2.recv();
+        }
+        fn has_tx(&self, port: PortId) -> bool {
+            self.0.has_tx(port)
+        }
+        fn tx(&mut self, port: PortId, frames: &mut Vec<HeapFrame>) -> u64 {
+            self.0.tx(port, frames)
+        }
+        fn pool(&mut self) -> &mut Self::Pool {
+            self.0.pool()
+        }
+    }
+
+    #[test]
+    fn a_worker_that_hangs_is_found_by_its_pulse_and_so_is_its_return() {
+        const LATER: u64 = 3_000_000_000;
+        let core = core_affinity::get_core_ids().expect("cores")[0].id as u16;
+        let mut pulses = Pulses::new(&[core]);
+        let place = Place { core, idle: Idle::Spin, start: Instant::now(), pulse: pulses.of(0) };
+        let (link, (hangs, waits), (hold, held)) = (Link::new(), channel(), channel());
+        let its_link = link.clone();
+        let make = move || {
+            let handoff = Handoff { to: Vec::new(), from: Vec::new() };
+            let driver = Hanging(SimDriver::new(0, 16), hangs, held);
+            Worker::new(driver, Box::default(), Fdb::with_room(8), its_link, handoff, 32, 32)
+        };
+        let start = Instant::now();
+        let worker = super::start(place, || Ok(()), make, |_| ()).expect("a thread");
+        waits.recv().expect("it polls its device");
+        let now = start.elapsed().as_nanos() as u64;
+        assert!(pulses.look(now + LATER / 2).is_empty(), "not yet");
+        let told = pulses.look(now + LATER / 4 * 3);
+        assert!(matches!(told[..], [Change::Stuck { .. }]), "{told:?}");
+        drop(hold);
+        // More turns than for one reading of the clock.
+        waits.iter().take(3 * TURNS_PER_READING as usize).for_each(drop);
+        let told = pulses.look(now + LATER);
+        assert!(matches!(told[..], [Change::Moves { .. }]), "{told:?}");
+        link.updates.send(Update::Stop).expect("room");
+        worker.join().expect("no panic");
+    }
+
     #[test]
     fn what_it_cannot_have_is_told_with_its_core() {
         let (worker, told) = started::<()>(&Link::new(), || Err("no place in DPDK".into()));
@@ -207,7 +273,7 @@ mod tests {
         }
         let (gone, let_go) = channel();
         let core = core_affinity::get_core_ids().expect("cores")[0].id as u16;
-        let place = Place { core, idle: Idle::Spin, start: Instant::now() };
+        let place = Place { core, idle: Idle::Spin, start: Instant::now(), pulse: Pulse::default() };
         let (tell, told) = channel();
         let make = || -> Worker<SimDriver> { panic!("out of luck") };
         let worker =

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use client::{Line, ask, follow};
 pub use lines::{Lines, Missed};
 pub use request::{Act, FdbFilter, Follow, Request, Show, Verb};
-pub use server::{Answer, Server};
+pub use server::{Access, Answer, Server};
 
 /// The answer, one line on the socket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -14,6 +14,22 @@ use std::time::Duration;
 use super::lines::Lines;
 use super::serve::{Limits, send, serve};
 use super::{Reply, Request};
+use crate::rights;
+
+/// Who may open the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Its group; `None` is that of the process.
+    pub group: Option<u32>,
+    /// Permission bits as in chmod(2).
+    pub mode: u32,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { group: None, mode: 0o660 }
+    }
+}
 
 /// How requests are answered.
 pub trait Answer: Send + Sync + 'static {
@@ -57,11 +73,11 @@ impl Server {
     /// # Errors
     ///
     /// One sentence with the cure.
-    pub fn open(path: &Path, answer: impl Answer) -> Result<Self, String> {
-        Self::with(path, answer, Limits::default())
+    pub fn open(path: &Path, access: &Access, answer: impl Answer) -> Result<Self, String> {
+        Self::with(path, access, answer, Limits::default())
     }
 
-    fn with(path: &Path, answer: impl Answer, limits: Limits) -> Result<Self, String> {
+    fn with(path: &Path, access: &Access, answer: impl Answer, limits: Limits) -> Result<Self, String> {
         make_way(path)?;
         let refuse = |error: std::io::Error| {
             let cure = match error.kind() {
@@ -72,13 +88,22 @@ impl Server {
             format!("cannot open the socket {} ({error}); {cure}", path.display())
         };
         let listener = UnixListener::bind(path).map_err(refuse)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(refuse)?;
+        // The group first: with the permissions and not yet the group, another one could come in.
+        if let Err(error) = std::os::unix::fs::chown(path, None, access.group) {
+            let _ = fs::remove_file(path);
+            let shown = path.display();
+            return Err(format!("cannot give {shown} to its group ({error}); run as root, or leave out api.group"));
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(access.mode)).map_err(refuse)?;
         let inode = fs::metadata(path).map_err(refuse)?.ino();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let acceptor = thread::Builder::new()
             .name("api".into())
-            .spawn(move || accept(&listener, &stopped, &Arc::new(answer), limits))
+            .spawn(move || {
+                rights::keep(rights::NONE);
+                accept(&listener, &stopped, &Arc::new(answer), limits);
+            })
             .map_err(refuse)?;
         Ok(Self { path: path.to_owned(), inode, stop, acceptor: Some(acceptor) })
     }

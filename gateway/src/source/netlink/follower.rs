@@ -28,6 +28,7 @@ use super::codec::{self, Entry, Twins};
 use super::keeper::{Action, Wishes};
 use super::state::{Neighbour, NextHop, UnderlayEvent};
 use crate::frame::PortId;
+use crate::rights::{self, Rights};
 use crate::source::error::UnderlayError;
 use crate::source::namespace::Namespace;
 use crate::source::rtnl::{Rtnl, messages};
@@ -95,6 +96,8 @@ impl Follower {
             let kernel = namespace.enter().and_then(|()| {
                 let mut kernel = Kernel::open(poll.registry()).map_err(refused)?;
                 view.read(&mut kernel.requests, Stale::ALL).map_err(refused)?;
+                // It is where it has to be; what it still does is to ask for neighbours.
+                rights::keep(Rights::NET_ADMIN);
                 Ok(kernel)
             });
             match kernel {

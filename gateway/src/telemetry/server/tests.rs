@@ -48,7 +48,7 @@ fn soon(what: impl Fn() -> bool) -> bool {
 #[test]
 fn it_answers_refuses_and_leaves_nothing_behind() {
     let path = place("answers");
-    let server = Server::open(&path, hello).expect("a socket");
+    let server = Server::open(&path, &Access::default(), hello).expect("a socket");
     assert_eq!(ask(&path, &ports()), Ok(serde_json::json!([1, 2])));
     assert_eq!(ask(&path, &Request::show(Show::Drops)), Err("only ports".into()));
     assert_eq!(raw(&path, b"{\"show\":\"ports\"}\n{\"show\":\"ports\"}\n"), "{\"ok\":[1,2]}\n{\"ok\":[1,2]}\n");
@@ -61,7 +61,7 @@ fn it_answers_refuses_and_leaves_nothing_behind() {
 #[test]
 fn nonsense_gets_one_line_and_is_bounded() {
     let path = place("nonsense");
-    let _server = Server::open(&path, hello).expect("a socket");
+    let _server = Server::open(&path, &Access::default(), hello).expect("a socket");
     assert!(raw(&path, b"hello\n").starts_with("{\"error\":\"not a request"));
     assert!(raw(&path, b"\xff\xfe\n").starts_with("{\"error\":\"not a request"));
     assert!(raw(&path, b"{\"show\":\"weather\"}\n").contains("unknown variant"));
@@ -79,13 +79,13 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let path = place("stale");
     drop(UnixListener::bind(&path).expect("a socket"));
     assert!(path.exists());
-    let server = Server::open(&path, hello).expect("nobody listens on the old one");
-    let refusal = Server::open(&path, hello).expect_err("somebody listens");
+    let server = Server::open(&path, &Access::default(), hello).expect("nobody listens on the old one");
+    let refusal = Server::open(&path, &Access::default(), hello).expect_err("somebody listens");
     assert!(refusal.starts_with("another gateway runs on the socket"), "{refusal}");
     assert_eq!(ask(&path, &ports()), Ok(serde_json::json!([1, 2])), "the first one is unharmed");
     drop(server);
     fs::write(&path, "precious").expect("a file");
-    let refusal = Server::open(&path, hello).expect_err("a file");
+    let refusal = Server::open(&path, &Access::default(), hello).expect_err("a file");
     assert!(refusal.contains("is not a socket"), "{refusal}");
     assert_eq!(fs::read_to_string(&path).expect("the file"), "precious");
     fs::remove_file(&path).expect("our file");
@@ -94,7 +94,7 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
 #[test]
 fn too_many_clients_are_sent_away_and_those_inside_stay() {
     let path = place("crowd");
-    let _server = Server::open(&path, hello).expect("a socket");
+    let _server = Server::open(&path, &Access::default(), hello).expect("a socket");
     let crowd: Vec<_> = (0..Limits::default().clients).map(|_| UnixStream::connect(&path).expect("let in")).collect();
     let refusal = ask(&path, &ports()).expect_err("one too many");
     assert!(refusal.contains("clients at once"), "{refusal}");
@@ -107,7 +107,7 @@ fn too_many_clients_are_sent_away_and_those_inside_stay() {
 fn a_slow_request_is_refused_in_time_and_silence_is_let_go() {
     let path = place("slow");
     let limits = Limits { patience: Duration::from_millis(300), ..Limits::default() };
-    let _server = Server::with(&path, hello, limits).expect("a socket");
+    let _server = Server::with(&path, &Access::default(), hello, limits).expect("a socket");
     let mut slow = UnixStream::connect(&path).expect("let in");
     let mut reader = BufReader::new(slow.try_clone().expect("a descriptor"));
     let feeder = thread::spawn(move || {
@@ -130,7 +130,7 @@ fn a_slow_reader_is_let_go() {
     let path = place("reader");
     let limits = Limits { patience: Duration::from_millis(300), clients: 1, ..Limits::default() };
     let big = |_: Request| -> Result<serde_json::Value, String> { Ok("x".repeat(8 << 20).into()) };
-    let _server = Server::with(&path, big, limits).expect("a socket");
+    let _server = Server::with(&path, &Access::default(), big, limits).expect("a socket");
     let mut lazy = UnixStream::connect(&path).expect("let in");
     lazy.write_all(b"{\"show\":\"ports\"}\n").expect("room");
     assert!(soon(|| ask(&path, &ports()).is_ok()), "its place is free again");
@@ -142,7 +142,7 @@ fn a_slow_reader_is_let_go() {
 fn what_is_shown_again_ends_when_the_client_goes() {
     let path = place("again");
     let limits = Limits { clients: 1, ..Limits::default() };
-    let _server = Server::with(&path, hello, limits).expect("a socket");
+    let _server = Server::with(&path, &Access::default(), hello, limits).expect("a socket");
     let mut client = UnixStream::connect(&path).expect("let in");
     client.write_all(b"{\"show\":\"ports\",\"every_ms\":100}\n").expect("room");
     // Done writing is not gone.
@@ -223,4 +223,14 @@ fn who_goes_is_followed_no_more() {
     drop(lines);
     assert!(soon(|| gone.load(Ordering::Acquire)), "its source is told");
     assert!(serving.join().expect("no panic").is_err(), "the pipe is broken");
+}
+
+#[test]
+fn it_is_open_to_whom_it_should_be() {
+    let path = place("access");
+    let group = fs::metadata("/proc/self").expect("we run").gid();
+    let server = Server::open(&path, &Access { group: Some(group), mode: 0o600 }, hello).expect("our own group");
+    let file = fs::metadata(&path).expect("the socket");
+    assert_eq!((file.gid(), file.mode() & 0o777), (group, 0o600));
+    drop(server);
 }
