@@ -5,21 +5,12 @@
 
 mod support;
 
-use support::{Case, Shape};
+use support::Case;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let shapes = [
-        ("VLAN to VXLAN/IPv4", Shape::ENCAP),
-        ("VXLAN/IPv4 to VLAN", Shape::DECAP),
-        ("VLAN to VXLAN/IPv6", Shape { v6: true, ..Shape::ENCAP }),
-        ("VXLAN/IPv6 to VLAN", Shape { v6: true, ..Shape::DECAP }),
-        ("VLAN to Geneve/IPv4", Shape { geneve: true, ..Shape::ENCAP }),
-        ("Geneve/IPv4 to VLAN", Shape { geneve: true, ..Shape::DECAP }),
-        ("VLAN to VLAN", Shape::LOCAL),
-    ];
     let mut cases = Vec::new();
-    for (name, shape) in shapes {
+    for (name, shape) in support::SHAPES {
         for macs in [1, 1_000, 100_000, 1_000_000] {
             let name = format!("{name}, {macs} MACs");
             if name.contains(&filter) {

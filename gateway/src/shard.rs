@@ -18,6 +18,9 @@ use crate::wire::peek::peek;
 /// Reports that wait for room in the ring, at most.
 pub const REPORTS: usize = 256;
 
+/// A sender that a segment takes although nobody listed it.
+pub type Stranger = (SegmentId, IpAddr, Encap);
+
 /// What a core owns.
 #[derive(Debug)]
 pub struct Shard {
@@ -91,7 +94,8 @@ impl Shard {
     }
 
     /// Notes a VTEP that nobody listed, unless many reports wait already.
-    pub fn report_vtep(&mut self, segment: SegmentId, remote: IpAddr, encap: Encap) {
+    #[cold]
+    pub fn report_vtep(&mut self, (segment, remote, encap): Stranger) {
         let known = self.reports.iter().rev().take(8).any(|report| {
             matches!(report, Report::UnknownVtep { segment: s, remote: r, encap: e } if (*s, *r, *e) == (segment, remote, encap))
         });

@@ -23,6 +23,8 @@ struct Body {
     head: Vec<u8>,
     start: usize,
     tails: Vec<Arc<Vec<u8>>>,
+    /// Bytes in `tails`.
+    rest: usize,
     meta: RxMeta,
     offload: TxOffload,
     in_use: Arc<AtomicUsize>,
@@ -62,22 +64,27 @@ impl HeapFrame {
     pub fn split(mut self, head: usize, piece: usize) -> Self {
         let keep = self.0.start + head.min(self.0.head.len() - self.0.start);
         let rest = self.0.head.split_off(keep);
-        self.0.tails = rest.chunks(piece.max(1)).map(|part| Arc::new(part.to_vec())).collect();
+        self.0.rest += rest.len();
+        let pieces = rest.chunks(piece.max(1)).map(|part| Arc::new(part.to_vec()));
+        self.0.tails.splice(0..0, pieces);
         self
     }
 }
 
 impl Frame for HeapFrame {
+    #[inline]
     fn head(&self) -> &[u8] {
         &self.0.head[self.0.start..]
     }
 
+    #[inline]
     fn head_mut(&mut self) -> &mut [u8] {
         &mut self.0.head[self.0.start..]
     }
 
+    #[inline]
     fn len(&self) -> usize {
-        self.0.head.len() - self.0.start + self.0.tails.iter().map(|tail| tail.len()).sum::<usize>()
+        self.0.head.len() - self.0.start + self.0.rest
     }
 
     fn for_each_tail(&self, mut each: impl FnMut(&[u8])) {
@@ -86,11 +93,13 @@ impl Frame for HeapFrame {
         }
     }
 
+    #[inline(always)]
     fn grow_front(&mut self, bytes: usize) -> Option<&mut [u8]> {
         self.0.start = self.0.start.checked_sub(bytes)?;
         Some(self.head_mut())
     }
 
+    #[inline]
     fn trim_front(&mut self, bytes: usize) {
         self.0.start = (self.0.start + bytes).min(self.0.head.len());
     }
@@ -108,12 +117,15 @@ impl Frame for HeapFrame {
             left -= keep;
             keep > 0
         });
+        self.0.rest = self.0.tails.iter().map(|tail| tail.len()).sum();
     }
 
+    #[inline]
     fn meta(&self) -> RxMeta {
         self.0.meta
     }
 
+    #[inline]
     fn set_offload(&mut self, offload: TxOffload) {
         self.0.offload = offload;
     }
@@ -149,6 +161,7 @@ impl HeapPool {
         Some(HeapFrame(Box::new(Body {
             head,
             start: HEADROOM,
+            rest: tails.iter().map(|tail| tail.len()).sum(),
             tails,
             meta: RxMeta::default(),
             offload: TxOffload::default(),

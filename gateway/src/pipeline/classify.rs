@@ -1,170 +1,219 @@
 //! From bytes to a class: the only reader of received headers.
 
-use crate::batch::{Arrival, Batch, Class};
+use crate::batch::{Arrival, Batch, Class, Kind};
 use crate::frame::{Frame, PortId, RxMeta};
 use crate::pipeline::{rules, termination};
-use crate::shard::Shard;
+use crate::shard::{Shard, Stranger};
 use crate::tables::{Binding, EndpointId, FdbKey, PortTable, Tables, Way};
 use crate::verdict::DropReason;
-use crate::wire::{ethernet, flow, ip, word};
-
-/// A frame that is being classified: its head and what is known besides the bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Looked<'a> {
-    /// The first piece.
-    pub head: &'a [u8],
-    /// Bytes of all pieces.
-    pub len: usize,
-    /// What the NIC said.
-    pub meta: RxMeta,
-}
+use crate::wire::{ethernet, flow, word};
 
 /// Classifies the frames of a batch and asks for the FDB lines that the next stages read.
 #[inline(never)]
 pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
-    batch.classes.clear();
-    for frame in &batch.frames {
-        let looked = Looked { head: frame.head(), len: frame.len(), meta: frame.meta() };
+    let Batch { port, frames, kinds, arrivals, .. } = batch;
+    for ((frame, kind), arrival) in frames.iter().zip(kinds).zip(arrivals) {
         let mut stranger = None;
-        let mut class = class(looked, frame, batch.port, &shard.tables, &mut stranger);
-        if let Class::Bridge(arrival) = &class {
-            let denied = if arrival.duties.rules() { rules::deny(looked.head, arrival, shard) } else { None };
+        *kind = match shard.tables.ports.get(port.index()) {
+            Some(table) => judge(&Looked::at(frame), table, &shard.tables, arrival, &mut stranger),
+            None => Kind::Drop(DropReason::UnknownVlan),
+        };
+        if *kind == Kind::Bridge {
+            let denied = if arrival.duties.rules() { rules::deny(frame.head(), arrival, shard) } else { None };
             shard.fdb.prefetch(arrival.source);
             shard.fdb.prefetch(arrival.destination);
             if let Some(reason) = denied {
-                class = Class::Drop(reason);
+                *kind = Kind::Drop(reason);
             }
         }
-        if let Some((segment, remote, encap)) = stranger {
-            shard.report_vtep(segment, remote, encap);
+        if let Some(stranger) = stranger {
+            shard.report_vtep(stranger);
         }
-        batch.classes.push(class);
     }
 }
 
-/// The class of one frame: a function of its bytes, what the NIC said of it, and the tables. `frame` is read beyond its
-/// head only for checksums; `stranger` is set to a sender that a segment takes although nobody listed it.
-pub fn class<F: Frame>(
-    looked: Looked<'_>,
-    frame: &F,
-    port: PortId,
-    tables: &Tables,
-    stranger: &mut Option<termination::Stranger>,
-) -> Class {
+/// The class of one frame: a function of its bytes, what the NIC said of it, and the tables.
+pub fn class<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> Class {
     let Some(table) = tables.ports.get(port.index()) else { return Class::Drop(DropReason::UnknownVlan) };
-    let tagging = match tagging(looked, table) {
-        Ok(tagging) => tagging,
-        Err(reason) => return Class::Drop(reason),
-    };
-    let destination = ethernet::mac_word(looked.head, 0);
-    if ethernet::is_link_local(destination) {
-        return match &table.underlay {
-            Some(side) if side.twin && tagging.outer.is_none() => Class::Host { tags: 0 },
-            _ => Class::Drop(DropReason::LinkLocal),
-        };
-    }
-    match tagging.binding {
-        Binding::Attachment(endpoint) => attachment(looked, &tagging, endpoint, destination, tables),
-        Binding::Underlay => termination::underlay(looked, frame, &tagging, table, tables, stranger),
-        Binding::None | Binding::Inner(_) if tagging.len == 0 && tagging.outer.is_none() => {
-            Class::Drop(DropReason::UntaggedNotAllowed)
-        }
-        Binding::None | Binding::Inner(_) => Class::Drop(DropReason::UnknownVlan),
+    let mut arrival = Arrival::default();
+    match judge(&Looked::at(frame), table, tables, &mut arrival, &mut None) {
+        Kind::Bridge => Class::Bridge(arrival),
+        Kind::Host { tags } => Class::Host { tags },
+        Kind::Drop(reason) => Class::Drop(reason),
     }
 }
 
-/// The tags of a frame.
+/// Where a frame's tags lead, if they do.
+pub(super) fn binding<F: Frame>(frame: &F, table: &PortTable) -> Option<Binding> {
+    let looked = Looked::at(frame);
+    let (tpid, mut tags) = tags(&looked, looked.head.first_chunk()?).ok()?;
+    match *table.binding(tpid, tags.tci).ok()? {
+        Binding::Inner(index) => inner_tag(&looked, &mut tags, table, index).ok().copied(),
+        binding => Some(binding),
+    }
+}
+
+/// A frame that is being classified.
 #[derive(Clone, Copy, Debug)]
-pub struct Tagging {
-    /// Where they lead.
-    pub binding: Binding,
-    /// Bytes of the tags that the binding covers and that lie in the frame: 0, 4 or 8.
-    pub len: u8,
-    /// TCI of the outer tag, in the frame or taken off by the NIC; `None` without one.
-    pub outer: Option<u16>,
-    /// The ethertype behind those tags.
-    pub ethertype: u16,
+pub(super) struct Looked<'a, F> {
+    /// The first piece.
+    pub(super) head: &'a [u8],
+    /// The whole, which is read beyond its head only for checksums.
+    pub(super) frame: &'a F,
 }
 
-/// Reads the tags and finds where they lead.
-#[inline]
-pub(super) fn tagging(looked: Looked<'_>, table: &PortTable) -> Result<Tagging, DropReason> {
-    let missing = if looked.len < ethernet::HEADER + ethernet::TAG { DropReason::Runt } else { DropReason::Split };
-    let ethertype = word(looked.head, ethernet::ADDRESSES).ok_or(if looked.len < ethernet::HEADER {
-        DropReason::Runt
-    } else {
-        DropReason::Split
-    })?;
-    // The outer tag: the one that the NIC took off, or the first in the frame.
-    let (tpid, tci, len, next) = match looked.meta.stripped {
-        Some(tci) => (ethernet::CUSTOMER_TAG, tci, 0, ethertype),
-        None if ethernet::is_tag(ethertype) => {
-            let tci = word(looked.head, 14).ok_or(missing)?;
-            (ethertype, tci, 4, word(looked.head, 16).ok_or(missing)?)
-        }
-        None => return Ok(Tagging { binding: table.untagged, len: 0, outer: None, ethertype }),
-    };
-    let vid = tci & 0x0fff;
-    if vid == 0x0fff {
-        return Err(DropReason::ReservedVlan);
+impl<'a, F: Frame> Looked<'a, F> {
+    #[inline(always)]
+    fn at(frame: &'a F) -> Self {
+        Self { head: frame.head(), frame }
     }
-    let outer = Some(tci);
-    if vid == 0 {
-        // A priority tag is no tag (VL7).
-        return match table.untagged {
-            Binding::None => Err(DropReason::UntaggedNotAllowed),
-            binding => Ok(Tagging { binding, len, outer, ethertype: next }),
+
+    /// What the NIC said.
+    #[inline(always)]
+    pub(super) fn meta(&self) -> RxMeta {
+        self.frame.meta()
+    }
+
+    /// Why there are less than `bytes` in the head: there are no more, or they are in another piece.
+    #[cold]
+    fn missing(&self, bytes: usize) -> DropReason {
+        if self.frame.len() < bytes { DropReason::Runt } else { DropReason::Split }
+    }
+}
+
+/// Says what becomes of a frame. Where that is [`Kind::Bridge`], `arrival` has been written: in its place, as results of
+/// this size are not carried from hand to hand. `stranger` is set to a sender that a segment takes although nobody
+/// listed it.
+#[inline(always)]
+fn judge<F: Frame>(
+    looked: &Looked<'_, F>,
+    table: &PortTable,
+    tables: &Tables,
+    arrival: &mut Arrival,
+    stranger: &mut Option<Stranger>,
+) -> Kind {
+    let Some(front) = looked.head.first_chunk() else { return Kind::Drop(looked.missing(ethernet::HEADER)) };
+    let (tpid, mut tags) = match tags(looked, front) {
+        Ok(tags) => tags,
+        Err(reason) => return Kind::Drop(reason),
+    };
+    let mut binding = match table.binding(tpid, tags.tci) {
+        Ok(binding) => binding,
+        Err(reason) => return Kind::Drop(reason),
+    };
+    if let Binding::Inner(index) = *binding {
+        binding = match inner_tag(looked, &mut tags, table, index) {
+            Ok(binding) => binding,
+            Err(reason) => return Kind::Drop(reason),
         };
     }
-    let map = if tpid == ethernet::CUSTOMER_TAG { &table.customer } else { &table.service };
-    let binding = map.get(usize::from(vid)).copied().unwrap_or(Binding::None);
-    let Binding::Inner(index) = binding else { return Ok(Tagging { binding, len, outer, ethertype: next }) };
+    let addresses = ethernet::addresses(front);
+    if ethernet::is_link_local(addresses.0) {
+        return match &table.underlay {
+            Some(side) if side.twin && tpid == 0 => Kind::Host { tags: 0 },
+            _ => Kind::Drop(DropReason::LinkLocal),
+        };
+    }
+    let verdict = match *binding {
+        Binding::Attachment(endpoint) => attachment(looked, tags, endpoint, addresses, tables, arrival),
+        Binding::Underlay => {
+            return termination::underlay(looked, tags, addresses.0, table, tables, arrival, stranger);
+        }
+        Binding::None | Binding::Inner(_) if tpid == 0 => Err(DropReason::UntaggedNotAllowed),
+        Binding::None | Binding::Inner(_) => Err(DropReason::UnknownVlan),
+    };
+    verdict.map_or_else(Kind::Drop, |()| Kind::Bridge)
+}
+
+/// The tags of a frame that its binding covers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tags {
+    /// TCI of the outer tag, in the frame or taken off by the NIC; 0 without one.
+    pub(super) tci: u16,
+    /// Bytes of them that lie in the frame: 0, 4 or 8.
+    pub(super) len: u8,
+    /// The ethertype behind them.
+    pub(super) ethertype: u16,
+}
+
+/// Reads the outer tag: the one that the NIC took off, or the first in the frame. With its TPID; 0 without a tag.
+#[inline(always)]
+fn tags<F: Frame>(looked: &Looked<'_, F>, front: &[u8; ethernet::HEADER]) -> Result<(u16, Tags), DropReason> {
+    let ethertype = ethernet::ethertype(front);
+    if let Some(tci) = looked.meta().stripped {
+        return Ok((ethernet::CUSTOMER_TAG, Tags { tci, len: 0, ethertype }));
+    }
+    if !ethernet::is_tag(ethertype) {
+        return Ok((0, Tags { tci: 0, len: 0, ethertype }));
+    }
+    match looked.head.first_chunk::<{ ethernet::HEADER + ethernet::TAG }>() {
+        Some(&[.., a, b, c, d]) => {
+            Ok((ethertype, Tags { tci: u16::from_be_bytes([a, b]), len: 4, ethertype: u16::from_be_bytes([c, d]) }))
+        }
+        None => Err(looked.missing(ethernet::HEADER + ethernet::TAG)),
+    }
+}
+
+/// Follows an outer tag to the inner one, which then counts among the tags too.
+#[inline(never)]
+fn inner_tag<'a, F: Frame>(
+    looked: &Looked<'_, F>,
+    tags: &mut Tags,
+    table: &'a PortTable,
+    index: u16,
+) -> Result<&'a Binding, DropReason> {
     let Some(qinq) = table.qinq.get(usize::from(index)) else { return Err(DropReason::UnknownVlan) };
-    let at = ethernet::HEADER + usize::from(len);
-    if ethernet::is_tag(next) {
+    let at = ethernet::HEADER + usize::from(tags.len);
+    if ethernet::is_tag(tags.ethertype) {
         let inner = word(looked.head, at).ok_or(DropReason::Runt)? & 0x0fff;
-        if let Some(binding @ Binding::Attachment(_)) = qinq.inner.get(usize::from(inner)).copied() {
-            let ethertype = word(looked.head, at + 2).ok_or(DropReason::Runt)?;
-            return Ok(Tagging { binding, len: len + 4, outer, ethertype });
+        if let Some(binding @ Binding::Attachment(_)) = qinq.inner.get(usize::from(inner)) {
+            tags.ethertype = word(looked.head, at + 2).ok_or(DropReason::Runt)?;
+            tags.len += 4;
+            return Ok(binding);
         }
     }
-    Ok(Tagging { binding: qinq.otherwise, len, outer, ethertype: next })
+    Ok(&qinq.otherwise)
 }
 
 /// A frame of an attachment.
-#[inline]
-fn attachment(looked: Looked<'_>, tagging: &Tagging, from: EndpointId, destination: u64, tables: &Tables) -> Class {
-    let source = ethernet::mac_word(looked.head, 6);
+#[inline(always)]
+fn attachment<F: Frame>(
+    looked: &Looked<'_, F>,
+    tags: Tags,
+    from: EndpointId,
+    (destination, source): (u64, u64),
+    tables: &Tables,
+    arrival: &mut Arrival,
+) -> Result<(), DropReason> {
     if source == 0 || ethernet::is_group(source) {
-        return Class::Drop(DropReason::BadSourceMac);
+        return Err(DropReason::BadSourceMac);
     }
-    let Some(endpoint) = tables.endpoints.get(from.index()) else { return Class::Drop(DropReason::UnknownVlan) };
-    let Way::Attachment(attachment) = &endpoint.way else { return Class::Drop(DropReason::UnknownVlan) };
-    if ethernet::is_tag(tagging.ethertype) {
+    let endpoint = tables.endpoints.get(from.index()).ok_or(DropReason::UnknownVlan)?;
+    let Way::Attachment(attachment) = &endpoint.way else { return Err(DropReason::UnknownVlan) };
+    if ethernet::is_tag(tags.ethertype) {
         let passes = tables.segments.get(attachment.segment.index()).is_some_and(|segment| segment.inner_vlan_pass);
         if !passes {
-            return Class::Drop(DropReason::InnerVlan);
+            return Err(DropReason::InnerVlan);
         }
     }
-    let at = ethernet::HEADER + usize::from(tagging.len);
-    let mut inner = ip::inner(looked.head, at, tagging.ethertype);
-    if inner.at != 0 {
-        inner.at -= tagging.len;
+    let at = ethernet::HEADER + usize::from(tags.len);
+    let mut flow = flow::look(looked.head, at, tags.ethertype, &mut arrival.inner);
+    if arrival.inner.at != 0 {
+        arrival.inner.at -= tags.len;
     }
-    Class::Bridge(Arrival {
-        destination: FdbKey::from_word(attachment.segment, destination),
-        source: FdbKey::from_word(attachment.segment, source),
-        from,
-        generation: endpoint.generation,
-        group: 0,
-        to_group: ethernet::is_group(destination),
-        strip: 0,
-        tags: tagging.len,
-        priority: tagging.outer.map_or(0, |tci| (tci >> 8) as u8 & 0xf0),
-        ecn: 0xff,
-        inner,
-        len: 0,
-        duties: attachment.duties,
-        flow: looked.meta.hash.unwrap_or_else(|| flow::flow(looked.head, at, tagging.ethertype)),
-    })
+    if let Some(hash) = looked.meta().hash {
+        flow = hash;
+    }
+    arrival.destination = FdbKey::from_word(attachment.segment, destination);
+    arrival.source = FdbKey::from_word(attachment.segment, source);
+    arrival.from = from;
+    arrival.flow = flow;
+    (arrival.strip, arrival.len) = (0, 0);
+    arrival.generation = endpoint.generation;
+    arrival.group = 0;
+    arrival.tags = tags.len;
+    arrival.priority = (tags.tci >> 8) as u8 & 0xf0;
+    arrival.ecn = 0xff;
+    arrival.duties = attachment.duties;
+    Ok(())
 }

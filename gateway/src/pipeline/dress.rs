@@ -14,7 +14,7 @@ pub type Trouble = DropReason;
 
 /// Dresses a tenant frame for an endpoint and says through which port it leaves. `identification` is used for IPv4
 /// packets that may be fragmented.
-#[inline]
+#[inline(always)]
 pub fn dress<F: Frame>(
     frame: &mut F,
     arrival: &Arrival,
@@ -70,19 +70,25 @@ fn tag<F: Frame>(
     Ok(port)
 }
 
-/// What differs from frame to frame in an outer header.
-struct Patch {
+/// What differs from frame to frame in an outer header, and in which segment it is put on.
+struct Patch<'a> {
+    segment: &'a Segment,
+    encap: Encap,
+    /// The tunnel header.
+    tunnel: [u8; 8],
     tos: u8,
     ttl: u8,
-    df: bool,
+    /// 0x4000 or 0.
+    df: u16,
     source_port: u16,
     /// Bytes of IP header and payload.
     ip_len: u16,
-    udp_len: u16,
+    /// The device fills in the checksum of an IPv4 header.
+    by_device: bool,
 }
 
 /// Puts on an outer header: the template of a next hop, patched.
-#[inline]
+#[inline(always)]
 fn encapsulate<F: Frame>(
     frame: &mut F,
     arrival: &Arrival,
@@ -94,16 +100,17 @@ fn encapsulate<F: Frame>(
     let flow = if arrival.group == 0 { arrival.flow } else { flow_of(frame.head()) };
     let template = choose(&tunnel.hops, flow).ok_or(DropReason::NoNextHop)?;
     let (header, options): (_, &[u8]) = match tunnel.encap {
-        Encap::Vxlan => (&segment.vxlan, &[]),
-        Encap::Geneve => (&segment.geneve, &segment.options),
+        Encap::Vxlan => (segment.vxlan, &[]),
+        Encap::Geneve => (segment.geneve, &segment.options),
     };
-    let (len, l3) = (usize::from(template.len), usize::from(template.l3));
-    let ip_len = len - l3 + options.len() + frame.len();
+    let ip_len = usize::from(template.len - template.l3) + options.len() + frame.len();
     if ip_len > usize::from(template.mtu) {
         return Err(DropReason::UnderlayMtu);
     }
-    let udp_at = len - 16;
     let patch = Patch {
+        segment,
+        encap: tunnel.encap,
+        tunnel: header,
         tos: tos(segment, arrival),
         ttl: match segment.ttl {
             Inherit::Fixed(ttl) => ttl,
@@ -111,32 +118,80 @@ fn encapsulate<F: Frame>(
             Inherit::Inner => arrival.inner.ttl,
         },
         df: match segment.df {
-            Df::Set => true,
-            Df::Unset => false,
-            Df::Inner => arrival.inner.df,
+            Df::Set => 0x4000,
+            Df::Unset => 0,
+            Df::Inner => u16::from(arrival.inner.df) << 14,
         },
         source_port: source_port(flow, tables),
         ip_len: ip_len as u16,
-        udp_len: (ip_len - (udp_at - l3)) as u16,
+        by_device: tables.ports.get(template.port.index()).is_some_and(|table| table.tx_ip_checksum),
     };
-    let head = frame.grow_front(len + options.len()).ok_or(DropReason::NoHeadroom)?;
-    lay(head, template);
-    let Some((outer, rest)) = head.split_at_mut_checked(len) else { return Err(DropReason::NoHeadroom) };
-    outer[len - 8..].copy_from_slice(header);
+    match template.len {
+        50 => lay::<50, 14, F>(frame, template, options, &patch, identification),
+        54 => lay::<54, 18, F>(frame, template, options, &patch, identification),
+        70 => lay::<70, 14, F>(frame, template, options, &patch, identification),
+        _ => lay::<74, 18, F>(frame, template, options, &patch, identification),
+    }
+}
+
+/// Lays a template of `LEN` bytes, its IP header from `L3` on, in front of a frame.
+#[inline(always)]
+fn lay<const LEN: usize, const L3: usize, F: Frame>(
+    frame: &mut F,
+    template: &Template,
+    options: &[u8],
+    patch: &Patch<'_>,
+    identification: &mut u16,
+) -> Result<PortId, Trouble> {
+    let v6 = LEN - L3 > 40;
+    let head = frame.grow_front(LEN + options.len()).ok_or(DropReason::NoHeadroom)?;
+    let Some((outer, rest)) = head.split_first_chunk_mut::<LEN>() else { return Err(DropReason::NoHeadroom) };
+    if let Some(bytes) = template.bytes.first_chunk::<LEN>() {
+        *outer = *bytes;
+    }
+    let udp_at = LEN - 16;
+    let udp_len = patch.ip_len - (udp_at - L3) as u16;
+    let ip = &mut outer[L3..];
+    if v6 {
+        ip[0] = 0x60 | patch.tos >> 4;
+        ip[1] = patch.tos << 4;
+        ip[4..6].copy_from_slice(&udp_len.to_be_bytes());
+        ip[7] = patch.ttl;
+    } else {
+        let id = if patch.df == 0 { next(identification) } else { 0 };
+        ip[1] = patch.tos;
+        ip[2..4].copy_from_slice(&patch.ip_len.to_be_bytes());
+        ip[4..6].copy_from_slice(&id.to_be_bytes());
+        ip[6..8].copy_from_slice(&patch.df.to_be_bytes());
+        ip[8] = patch.ttl;
+        let sum = template.ip_seed
+            + u32::from(patch.tos)
+            + u32::from(patch.ip_len)
+            + u32::from(id)
+            + u32::from(patch.df)
+            + (u32::from(patch.ttl) << 8);
+        let field = if patch.by_device { 0 } else { checksum::finish(sum) };
+        ip[10..12].copy_from_slice(&field.to_be_bytes());
+    }
+    outer[udp_at..udp_at + 2].copy_from_slice(&patch.source_port.to_be_bytes());
+    outer[udp_at + 4..udp_at + 6].copy_from_slice(&udp_len.to_be_bytes());
+    outer[LEN - 8..].copy_from_slice(&patch.tunnel);
     if !options.is_empty() {
         rest[..options.len()].copy_from_slice(options);
     }
-    let by_device = patch_ip(&mut outer[l3..], template, &patch, tables, identification);
-    let udp = &mut outer[udp_at..];
-    udp[..2].copy_from_slice(&patch.source_port.to_be_bytes());
-    udp[4..6].copy_from_slice(&patch.udp_len.to_be_bytes());
-    if by_device {
-        frame.set_offload(TxOffload { ipv4_checksum_at: template.l3, insert: None });
+    if !v6 && patch.by_device {
+        frame.set_offload(TxOffload { ipv4_checksum_at: L3 as u8, insert: None });
     }
-    if if template.v6 { segment.checksum_v6 } else { segment.checksum_v4[tunnel.encap as usize] } {
-        sign(frame, template, &patch, udp_at);
+    if if v6 { patch.segment.checksum_v6 } else { patch.segment.checksum_v4[patch.encap as usize] } {
+        sign(frame, template, patch.source_port, udp_at, udp_len);
     }
     Ok(template.port)
+}
+
+/// The identification of a packet that may be fragmented (RFC 6864).
+fn next(identification: &mut u16) -> u16 {
+    *identification = identification.wrapping_add(1);
+    *identification
 }
 
 /// Entropy for a frame from a tunnel that goes into another.
@@ -176,63 +231,13 @@ fn tos(segment: &Segment, arrival: &Arrival) -> u8 {
     dscp & 0xfc | ecn & 3
 }
 
-/// Copies the template; each length that occurs is a copy of constant size.
-#[inline]
-fn lay(head: &mut [u8], template: &Template) {
-    fn copy<const N: usize>(head: &mut [u8], template: &Template) {
-        if let (Some(to), Some(from)) = (head.first_chunk_mut::<N>(), template.bytes.first_chunk::<N>()) {
-            *to = *from;
-        }
-    }
-    match template.len {
-        50 => copy::<50>(head, template),
-        54 => copy::<54>(head, template),
-        70 => copy::<70>(head, template),
-        _ => copy::<74>(head, template),
-    }
-}
-
-/// Fills in the IP header; true when the device is to compute its checksum.
-#[inline]
-fn patch_ip(header: &mut [u8], template: &Template, patch: &Patch, tables: &Tables, identification: &mut u16) -> bool {
-    if template.v6 {
-        header[0] = 0x60 | patch.tos >> 4;
-        header[1] = patch.tos << 4;
-        header[4..6].copy_from_slice(&(patch.ip_len - 40).to_be_bytes());
-        header[7] = patch.ttl;
-        return false;
-    }
-    let id = if patch.df {
-        0
-    } else {
-        *identification = identification.wrapping_add(1);
-        *identification
-    };
-    let fragment: u16 = if patch.df { 0x4000 } else { 0 };
-    header[1] = patch.tos;
-    header[2..4].copy_from_slice(&patch.ip_len.to_be_bytes());
-    header[4..6].copy_from_slice(&id.to_be_bytes());
-    header[6..8].copy_from_slice(&fragment.to_be_bytes());
-    header[8] = patch.ttl;
-    if tables.ports.get(template.port.index()).is_some_and(|table| table.tx_ip_checksum) {
-        return true;
-    }
-    let sum = template.ip_seed
-        + u32::from(patch.tos)
-        + u32::from(patch.ip_len)
-        + u32::from(id)
-        + u32::from(fragment)
-        + (u32::from(patch.ttl) << 8);
-    header[10..12].copy_from_slice(&checksum::finish(sum).to_be_bytes());
-    false
-}
-
 /// Computes the UDP checksum over the whole frame (VX12, VX14, GN13); a result of 0 is sent as all ones (RFC 768).
-fn sign<F: Frame>(frame: &mut F, template: &Template, patch: &Patch, udp_at: usize) {
-    let payload = usize::from(patch.udp_len) - udp::HEADER;
+#[inline(never)]
+fn sign<F: Frame>(frame: &mut F, template: &Template, source_port: u16, udp_at: usize, udp_len: u16) {
+    let payload = usize::from(udp_len) - udp::HEADER;
     let sum = template.udp_seed
-        + 2 * u32::from(patch.udp_len)
-        + u32::from(patch.source_port)
+        + 2 * u32::from(udp_len)
+        + u32::from(source_port)
         + payload_sum(frame, udp_at + udp::HEADER, payload);
     let field = match checksum::finish(sum) {
         0 => 0xffff,

@@ -27,6 +27,7 @@ pub struct Pending<F> {
 }
 
 /// Makes the copies of a frame, or queues it behind the floods that wait.
+#[inline(never)]
 pub fn flood<P: Pool>(pending: Pending<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
     let rest = if out.floods.is_empty() { replicate(pending, shard, pool, out) } else { Some(pending) };
     if let Some(rest) = rest {

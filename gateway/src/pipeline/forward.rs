@@ -4,7 +4,8 @@ use super::dress::dress;
 use super::flood::{self, flood};
 use super::outbox::{HOST, Outbox};
 use super::{lost, suppress, too_big};
-use crate::batch::{Aim, Arrival, Batch, Class};
+use crate::batch::{Aim, Arrival, Batch, Kind};
+use crate::driver::BURST;
 use crate::frame::{Frame, Pool, PortId};
 use crate::link::HostFrame;
 use crate::notes::Concern;
@@ -16,21 +17,27 @@ use crate::wire::{ethernet, ip};
 /// Forwards, floods, hands to the host or drops every frame of the batch.
 #[inline(never)]
 pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
-    let port = batch.port;
-    for ((mut frame, class), aim) in batch.frames.drain(..).zip(&batch.classes).zip(&batch.aims) {
-        match class {
-            Class::Drop(reason) => lost::refuse(&frame, port, *reason, shard),
-            Class::Host { tags } => host(frame, *tags, port, shard, out),
-            Class::Bridge(arrival) => {
+    let Batch { port, frames, kinds, arrivals, aims } = batch;
+    let port = *port;
+    for (lane, mut frame) in frames.drain(..).enumerate() {
+        // A batch has no more lanes than that: it spares a check.
+        let lane = lane % BURST;
+        match kinds[lane] {
+            Kind::Drop(reason) => lost::refuse(&frame, port, reason, shard),
+            Kind::Host { tags } => host(frame, tags, port, shard, out),
+            Kind::Bridge => {
+                let arrival = &arrivals[lane];
                 strip(&mut frame, arrival);
                 count_in(arrival, frame.len(), shard);
-                if arrival.duties.suppresses() && arrival.to_group && suppress::answer(&mut frame, arrival, port, shard)
+                if arrival.duties.suppresses()
+                    && arrival.to_group()
+                    && suppress::answer(&mut frame, arrival, port, shard)
                 {
                     send(frame, arrival, port, arrival.from, shard, out);
                     continue;
                 }
-                match aim {
-                    Aim::Endpoint(to) => unicast(frame, arrival, port, *to, shard, out),
+                match aims[lane] {
+                    Aim::Endpoint(to) => unicast(frame, arrival, port, to, shard, out),
                     Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
                         shard.discard(&frame, DropReason::UnknownUnicast, concern(arrival, port));
                     }
@@ -44,7 +51,7 @@ pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
 }
 
 /// Takes off what the frame wore on its way in; what remains is the tenant's frame.
-#[inline]
+#[inline(always)]
 fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) {
     if arrival.strip != 0 {
         let end = usize::from(arrival.strip) + usize::from(arrival.len);
@@ -61,7 +68,7 @@ fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) {
 }
 
 /// Takes `tags` bytes out from behind the addresses.
-#[inline]
+#[inline(always)]
 fn untag<F: Frame>(frame: &mut F, tags: u8) {
     let tags = usize::from(tags);
     if tags != 0 && frame.head().len() >= ethernet::ADDRESSES + tags {
@@ -70,7 +77,7 @@ fn untag<F: Frame>(frame: &mut F, tags: u8) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn count_in(arrival: &Arrival, bytes: usize, shard: &mut Shard) {
     if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
         flow.rx.add(bytes);
@@ -81,7 +88,7 @@ fn count_in(arrival: &Arrival, bytes: usize, shard: &mut Shard) {
 }
 
 /// Counts a tenant frame that leaves.
-#[inline]
+#[inline(always)]
 pub(super) fn count_out(arrival: &Arrival, to: EndpointId, bytes: usize, shard: &mut Shard) {
     if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
         flow.tx.add(bytes);
@@ -97,6 +104,7 @@ fn floods_unknown(arrival: &Arrival, tables: &Tables) -> bool {
 }
 
 /// Hands a frame to the port's Linux twin.
+#[inline(never)]
 fn host<F: Frame>(mut frame: F, tags: u8, port: PortId, shard: &mut Shard, out: &mut Outbox<F>) {
     let twin = shard.tables.ports.get(port.index()).and_then(|table| table.underlay.as_ref()).is_some_and(|s| s.twin);
     if !twin {
@@ -114,7 +122,7 @@ fn host<F: Frame>(mut frame: F, tags: u8, port: PortId, shard: &mut Shard, out: 
 }
 
 /// Sends a frame to the one endpoint that the FDB names.
-#[inline]
+#[inline(always)]
 fn unicast<F: Frame>(
     frame: F,
     arrival: &Arrival,
@@ -136,7 +144,7 @@ pub(super) fn concern(arrival: &Arrival, port: PortId) -> Concern {
 }
 
 /// False for the endpoint that the frame came from (L2h) and for those of its split-horizon group (L2g).
-#[inline]
+#[inline(always)]
 pub(super) fn reaches(arrival: &Arrival, to: EndpointId, tables: &Tables) -> bool {
     if to == arrival.from {
         return false;

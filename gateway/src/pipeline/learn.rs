@@ -1,6 +1,6 @@
 //! Source and destination keys against the FDB. Neither stage sees a packet.
 
-use crate::batch::{Aim, Arrival, Batch, Class};
+use crate::batch::{Aim, Arrival, Batch, Kind};
 use crate::link::Report;
 use crate::shard::Shard;
 use crate::tables::{EndpointId, FdbEntry, Origin};
@@ -8,7 +8,7 @@ use crate::tables::{EndpointId, FdbEntry, Origin};
 /// Learns, moves and refreshes the sources of a batch.
 #[inline(never)]
 pub fn learn<F>(batch: &Batch<F>, shard: &mut Shard) {
-    for arrival in batch.arrivals() {
+    for arrival in batch.bridged() {
         source(arrival, shard);
     }
 }
@@ -54,13 +54,19 @@ fn install(arrival: &Arrival, seen: FdbEntry, known: bool, shard: &mut Shard) {
 /// Finds where each lane goes.
 #[inline(never)]
 pub fn lookup<F>(batch: &mut Batch<F>, shard: &Shard) {
-    batch.aims.clear();
-    for class in &batch.classes {
-        batch.aims.push(match class {
-            Class::Bridge(arrival) if !arrival.to_group => {
-                shard.find(arrival.destination).map_or(Aim::Unknown, |entry| Aim::Endpoint(entry.endpoint()))
-            }
-            _ => Aim::Group,
-        });
+    let Batch { frames, kinds, arrivals, aims, .. } = batch;
+    for (((_, kind), arrival), aim) in frames.iter().zip(kinds).zip(arrivals).zip(aims) {
+        if *kind == Kind::Bridge {
+            *aim = self::aim(arrival, shard);
+        }
     }
+}
+
+/// Where an arrival goes.
+#[inline(always)]
+fn aim(arrival: &Arrival, shard: &Shard) -> Aim {
+    if arrival.to_group() {
+        return Aim::Group;
+    }
+    shard.find(arrival.destination).map_or(Aim::Unknown, |entry| Aim::Endpoint(entry.endpoint()))
 }

@@ -1,6 +1,6 @@
 //! Frames that end here: what their drop is put down to. Off the path of frames that are forwarded.
 
-use super::classify::{Looked, tagging};
+use super::classify::binding;
 use crate::frame::{Frame, PortId};
 use crate::notes::Concern;
 use crate::shard::Shard;
@@ -12,24 +12,22 @@ use crate::wire::peek::peek;
 #[cold]
 #[inline(never)]
 pub fn refuse<F: Frame>(frame: &F, port: PortId, reason: DropReason, shard: &mut Shard) {
-    let looked = Looked { head: frame.head(), len: frame.len(), meta: frame.meta() };
-    let (segment, from) = whose(looked, port, &shard.tables);
+    let (segment, from) = whose(frame, port, &shard.tables);
     shard.discard(frame, reason, Concern { port, segment, from, ..Concern::default() });
 }
 
 /// The segment and the endpoint that a received frame seems to be of.
-pub(super) fn whose(looked: Looked<'_>, port: PortId, tables: &Tables) -> (Option<SegmentId>, EndpointId) {
+pub(super) fn whose<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> (Option<SegmentId>, EndpointId) {
     let nobody = (None, EndpointId::NONE);
     let Some(table) = tables.ports.get(port.index()) else { return nobody };
-    let Ok(tagging) = tagging(looked, table) else { return nobody };
-    match tagging.binding {
+    match binding(frame, table).unwrap_or(Binding::None) {
         Binding::Attachment(id) => match tables.endpoints.get(id.index()).map(|endpoint| &endpoint.way) {
             Some(Way::Attachment(attachment)) => (Some(attachment.segment), id),
             _ => nobody,
         },
         Binding::Underlay => {
             let underlay = &tables.underlay;
-            let Some(seen) = peek(looked.head, underlay.vxlan_port, underlay.geneve_port) else { return nobody };
+            let Some(seen) = peek(frame.head(), underlay.vxlan_port, underlay.geneve_port) else { return nobody };
             let from = tables.sources.find(seen.encap, seen.source);
             (tables.vnis.find(seen.encap, seen.vni), from)
         }

@@ -4,304 +4,413 @@ use std::net::IpAddr;
 
 use config::types::Encap;
 
-use super::classify::{Looked, Tagging};
-use crate::batch::{Arrival, Class};
-use crate::frame::{Checked, Frame};
-use crate::tables::{EndpointId, FdbKey, PortTable, Segment, SegmentId, Tables};
+use super::classify::{Looked, Tags};
+use crate::batch::{Arrival, Kind};
+use crate::frame::{Checked, Frame, RxMeta};
+use crate::shard::Stranger;
+use crate::tables::tunnels::Terminus;
+use crate::tables::{EndpointId, FdbKey, PortTable, Segment, Sources, Tables};
 use crate::verdict::DropReason;
 use crate::wire::udp::Udp;
 use crate::wire::{checksum, ecn, ethernet, geneve, ip, udp, vxlan, word};
 
-/// A sender that a segment takes although nobody listed it.
-pub type Stranger = (SegmentId, IpAddr, Encap);
-
-/// The class of a frame that the underlay binding covers.
-pub fn underlay<F: Frame>(
-    looked: Looked<'_>,
-    frame: &F,
-    tagging: &Tagging,
+/// What becomes of a frame that the underlay binding covers; `destination` is its MAC address.
+#[inline(always)]
+pub(super) fn underlay<F: Frame>(
+    looked: &Looked<'_, F>,
+    tags: Tags,
+    destination: u64,
     table: &PortTable,
     tables: &Tables,
+    arrival: &mut Arrival,
     stranger: &mut Option<Stranger>,
-) -> Class {
-    let destination = ethernet::mac_word(looked.head, 0);
-    let ours =
-        u64::from_be_bytes([0, 0, table.mac[0], table.mac[1], table.mac[2], table.mac[3], table.mac[4], table.mac[5]]);
-    if destination != ours && !ethernet::is_group(destination) {
-        return Class::Drop(DropReason::NotForUs);
+) -> Kind {
+    let at = ethernet::HEADER + usize::from(tags.len);
+    let packet = Packet { looked, at, bytes: looked.head.get(at..).unwrap_or_default() };
+    let to_group = ethernet::is_group(destination);
+    if !to_group && destination != ethernet::number(table.mac) {
+        return Kind::Drop(DropReason::NotForUs);
     }
-    let at = ethernet::HEADER + usize::from(tagging.len);
-    let packet = match outer(looked, at, tagging.ethertype, tables) {
-        Ok(Outer::Tunnel(packet)) => packet,
-        Ok(Outer::Host) => return Class::Host { tags: tagging.len },
-        Err(reason) => return Class::Drop(reason),
+    let found = match tags.ethertype {
+        ethernet::IPV4 => terminate::<ip::V4, F>(packet, to_group, tables, arrival, stranger),
+        ethernet::IPV6 => terminate::<ip::V6, F>(packet, to_group, tables, arrival, stranger),
+        _ => Ok(Found::Other),
     };
-    if ethernet::is_group(destination) && !packet.to_group {
-        // A packet to our address alone in a frame to many: RFC 1122 section 3.3.6 says not to take it (VX21).
-        return Class::Drop(DropReason::NotForUs);
-    }
-    match tunnel(looked, frame, &packet, tables, stranger) {
-        Ok(arrival) => Class::Bridge(arrival),
-        Err(reason) => Class::Drop(reason),
+    match found {
+        Ok(Found::Tenant) => Kind::Bridge,
+        Ok(Found::Other) => Kind::Host { tags: tags.len },
+        Err(reason) => Kind::Drop(reason),
     }
 }
 
-/// What an underlay frame is.
-enum Outer {
-    /// A packet to one of our tunnel ports.
-    Tunnel(Packet),
+/// What a packet of the underlay is.
+enum Found {
+    /// A tenant's frame in a tunnel.
+    Tenant,
     /// Not ours to judge.
-    Host,
+    Other,
 }
 
-/// A tunnel packet whose IP and UDP headers are in order; offsets count from the start of the frame.
-struct Packet {
-    encap: Encap,
-    source: IpAddr,
-    /// The destination is a multicast group.
-    to_group: bool,
-    tos: u8,
-    /// Where the addresses of the IP header stand, and how many bytes they are.
-    addresses: (usize, usize),
-    udp_at: usize,
-    udp: Udp,
-    v6: bool,
+/// A packet of the underlay.
+struct Packet<'a, F> {
+    looked: &'a Looked<'a, F>,
+    /// Where it begins in the frame.
+    at: usize,
+    /// What the head holds of it.
+    bytes: &'a [u8],
 }
 
-/// Reads the outer headers.
-#[inline]
-fn outer(looked: Looked<'_>, at: usize, ethertype: u16, tables: &Tables) -> Result<Outer, DropReason> {
-    match ethertype {
-        ethernet::IPV4 => outer_v4(looked, at, tables),
-        ethernet::IPV6 => outer_v6(looked, at, tables),
-        _ => Ok(Outer::Host),
-    }
+/// What the two families of IP headers must tell. Offsets count from the start of the packet.
+trait Outer: Sized {
+    const V6: bool;
+    /// Where the addresses stand, and how many bytes they are.
+    const ADDRESSES: (usize, usize);
+
+    fn parse(bytes: &[u8], available: usize) -> Option<Self>;
+    fn source(&self) -> IpAddr;
+    fn to_group(&self) -> bool;
+    fn tos(&self) -> u8;
+    /// Where the UDP header would be.
+    fn udp_at(&self) -> usize;
+    fn total_len(&self) -> usize;
+    /// True for a packet to our VTEP address or to a group that we joined.
+    fn is_for_us(&self, ours: &Terminus) -> bool;
+    /// True for a source that no host has (OIP11), or that we are.
+    fn source_is_bad(&self, ours: &Terminus) -> bool;
+    /// What to do with a packet that has no UDP header at [`Self::udp_at`]; `None` when it has one.
+    fn without_udp(&self, bytes: &[u8], ours: &Terminus) -> Option<Result<Found, DropReason>>;
+    /// Checks what only tunnel packets are checked for.
+    fn check(&self, bytes: &[u8], meta: RxMeta) -> Result<(), DropReason>;
+    /// The tunnel endpoint of the sender.
+    fn sender(&self, encap: Encap, sources: &Sources) -> EndpointId;
 }
 
-#[inline]
-fn outer_v4(looked: Looked<'_>, at: usize, tables: &Tables) -> Result<Outer, DropReason> {
-    let bytes = looked.head.get(at..).unwrap_or_default();
-    let ip = ip::V4::parse(bytes, looked.len - at.min(looked.len)).ok_or(DropReason::BadIpHeader)?;
-    if ip.protocol != ip::UDP {
-        return Ok(Outer::Host);
+impl Outer for ip::V4 {
+    const V6: bool = false;
+    const ADDRESSES: (usize, usize) = (12, 8);
+
+    #[inline(always)]
+    fn parse(bytes: &[u8], available: usize) -> Option<Self> {
+        Self::parse(bytes, available)
     }
-    let terminus = &tables.underlay;
-    let for_us = ip.destination == terminus.source_v4 && !ip.destination.is_unspecified()
-        || ip.destination.is_multicast() && terminus.groups.contains(&IpAddr::V4(ip.destination));
-    if !ip.first {
-        return if for_us { Err(DropReason::OuterFragment) } else { Ok(Outer::Host) };
+
+    fn source(&self) -> IpAddr {
+        IpAddr::V4(self.source)
     }
-    let Some(udp) = bytes.get(ip.header_len..).and_then(Udp::parse) else {
-        return if for_us { Err(DropReason::BadUdpHeader) } else { Ok(Outer::Host) };
-    };
-    let Some(encap) = tunnel_port(udp.destination, tables) else { return Ok(Outer::Host) };
-    if !for_us {
-        // The kernel must not see it: it would answer that the port is unreachable.
-        return Err(DropReason::NotForUs);
+
+    #[inline(always)]
+    fn to_group(&self) -> bool {
+        self.destination.is_multicast()
     }
-    match looked.meta.ip {
-        Checked::Bad => return Err(DropReason::BadIpChecksum),
-        Checked::Unknown => {
-            let header = bytes.get(..ip.header_len).ok_or(DropReason::Split)?;
-            if checksum::finish(checksum::sum(header)) != 0 {
-                return Err(DropReason::BadIpChecksum);
-            }
+
+    #[inline(always)]
+    fn tos(&self) -> u8 {
+        self.tos
+    }
+
+    #[inline(always)]
+    fn udp_at(&self) -> usize {
+        self.header_len
+    }
+
+    #[inline(always)]
+    fn total_len(&self) -> usize {
+        self.total_len
+    }
+
+    #[inline(always)]
+    fn is_for_us(&self, ours: &Terminus) -> bool {
+        self.destination == ours.source_v4 && !self.destination.is_unspecified()
+            || self.destination.is_multicast() && ours.groups.contains(&IpAddr::V4(self.destination))
+    }
+
+    #[inline(always)]
+    fn source_is_bad(&self, ours: &Terminus) -> bool {
+        self.source_is_impossible() || self.source == ours.source_v4
+    }
+
+    #[inline(always)]
+    fn without_udp(&self, _: &[u8], ours: &Terminus) -> Option<Result<Found, DropReason>> {
+        if self.protocol != ip::UDP {
+            Some(Ok(Found::Other))
+        } else if self.first {
+            None
+        } else {
+            Some(if self.is_for_us(ours) { Err(DropReason::OuterFragment) } else { Ok(Found::Other) })
         }
-        Checked::Good => {}
     }
-    if ip.fragment {
-        return Err(DropReason::OuterFragment);
+
+    #[inline(always)]
+    fn check(&self, bytes: &[u8], meta: RxMeta) -> Result<(), DropReason> {
+        match meta.ip {
+            Checked::Bad => return Err(DropReason::BadIpChecksum),
+            Checked::Unknown => {
+                let header = bytes.get(..self.header_len).ok_or(DropReason::Split)?;
+                let sum = match header.first_chunk::<20>() {
+                    Some(plain) if header.len() == 20 => checksum::sum_of(plain),
+                    _ => checksum::sum(header),
+                };
+                if checksum::finish(sum) != 0 {
+                    return Err(DropReason::BadIpChecksum);
+                }
+            }
+            Checked::Good => {}
+        }
+        if self.fragment {
+            return Err(DropReason::OuterFragment);
+        }
+        if self.header_len != 20 { Err(DropReason::IpOptions) } else { Ok(()) }
     }
-    if ip.header_len != 20 {
-        return Err(DropReason::IpOptions);
+
+    #[inline(always)]
+    fn sender(&self, encap: Encap, sources: &Sources) -> EndpointId {
+        sources.find_v4(encap, self.source)
     }
-    if ip.source_is_impossible() || ip.source == terminus.source_v4 {
-        return Err(DropReason::BadOuterSource);
-    }
-    if udp.len != ip.total_len - ip.header_len || udp.len < udp::HEADER {
-        return Err(DropReason::BadUdpHeader);
-    }
-    Ok(Outer::Tunnel(Packet {
-        encap,
-        source: IpAddr::V4(ip.source),
-        to_group: ip.destination.is_multicast(),
-        tos: ip.tos,
-        addresses: (at + 12, 8),
-        udp_at: at + 20,
-        udp,
-        v6: false,
-    }))
 }
 
-#[inline]
-fn outer_v6(looked: Looked<'_>, at: usize, tables: &Tables) -> Result<Outer, DropReason> {
-    let bytes = looked.head.get(at..).unwrap_or_default();
-    let ip = ip::V6::parse(bytes, looked.len - at.min(looked.len)).ok_or(DropReason::BadIpHeader)?;
-    let terminus = &tables.underlay;
-    let for_us = ip.destination == terminus.source_v6 && !ip.destination.is_unspecified()
-        || ip.destination.is_multicast() && terminus.groups.contains(&IpAddr::V6(ip.destination));
-    if ip.next != ip::UDP {
-        // Tunnel packets behind extension headers are not for the kernel either.
-        return match ip.upper(bytes) {
-            Some((ip::UDP, _, true)) if for_us => Err(DropReason::OuterFragment),
-            Some((ip::UDP, at, false)) => match bytes.get(at..).and_then(Udp::parse) {
-                Some(udp) if tunnel_port(udp.destination, tables).is_some() => Err(DropReason::IpOptions),
-                _ => Ok(Outer::Host),
-            },
-            _ => Ok(Outer::Host),
-        };
+impl Outer for ip::V6 {
+    const V6: bool = true;
+    const ADDRESSES: (usize, usize) = (8, 32);
+
+    #[inline(always)]
+    fn parse(bytes: &[u8], available: usize) -> Option<Self> {
+        Self::parse(bytes, available)
     }
-    let Some(udp) = bytes.get(ip::V6_HEADER..).and_then(Udp::parse) else {
-        return if for_us { Err(DropReason::BadUdpHeader) } else { Ok(Outer::Host) };
-    };
-    let Some(encap) = tunnel_port(udp.destination, tables) else { return Ok(Outer::Host) };
-    if !for_us {
-        return Err(DropReason::NotForUs);
+
+    fn source(&self) -> IpAddr {
+        IpAddr::V6(self.source)
     }
-    if ip.source_is_impossible() || ip.source == terminus.source_v6 {
-        return Err(DropReason::BadOuterSource);
+
+    #[inline(always)]
+    fn to_group(&self) -> bool {
+        self.destination.is_multicast()
     }
-    if udp.len != ip.total_len - ip::V6_HEADER || udp.len < udp::HEADER {
-        return Err(DropReason::BadUdpHeader);
+
+    #[inline(always)]
+    fn tos(&self) -> u8 {
+        self.class
     }
-    Ok(Outer::Tunnel(Packet {
-        encap,
-        source: IpAddr::V6(ip.source),
-        to_group: ip.destination.is_multicast(),
-        tos: ip.class,
-        addresses: (at + 8, 32),
-        udp_at: at + ip::V6_HEADER,
-        udp,
-        v6: true,
-    }))
+
+    #[inline(always)]
+    fn udp_at(&self) -> usize {
+        ip::V6_HEADER
+    }
+
+    #[inline(always)]
+    fn total_len(&self) -> usize {
+        self.total_len
+    }
+
+    #[inline(always)]
+    fn is_for_us(&self, ours: &Terminus) -> bool {
+        self.destination == ours.source_v6 && !self.destination.is_unspecified()
+            || self.destination.is_multicast() && ours.groups.contains(&IpAddr::V6(self.destination))
+    }
+
+    #[inline(always)]
+    fn source_is_bad(&self, ours: &Terminus) -> bool {
+        self.source_is_impossible() || self.source == ours.source_v6
+    }
+
+    #[inline(always)]
+    fn without_udp(&self, bytes: &[u8], ours: &Terminus) -> Option<Result<Found, DropReason>> {
+        if self.next == ip::UDP { None } else { Some(behind_extensions(self, bytes, ours)) }
+    }
+
+    #[inline(always)]
+    fn check(&self, _: &[u8], _: RxMeta) -> Result<(), DropReason> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn sender(&self, encap: Encap, sources: &Sources) -> EndpointId {
+        sources.find_v6(encap, self.source)
+    }
 }
 
-#[inline]
-fn tunnel_port(port: u16, tables: &Tables) -> Option<Encap> {
-    if port == tables.underlay.vxlan_port {
+/// Tunnel packets behind extension headers are not for the kernel either.
+#[inline(never)]
+fn behind_extensions(ip: &ip::V6, bytes: &[u8], ours: &Terminus) -> Result<Found, DropReason> {
+    match ip.upper(bytes) {
+        Some((ip::UDP, _, true)) if ip.is_for_us(ours) => Err(DropReason::OuterFragment),
+        Some((ip::UDP, at, false)) => match bytes.get(at..).and_then(Udp::parse) {
+            Some(udp) if tunnel_port(udp.destination, ours).is_some() => Err(DropReason::IpOptions),
+            _ => Ok(Found::Other),
+        },
+        _ => Ok(Found::Other),
+    }
+}
+
+#[inline(always)]
+fn tunnel_port(port: u16, ours: &Terminus) -> Option<Encap> {
+    if port == ours.vxlan_port {
         Some(Encap::Vxlan)
-    } else if port == tables.underlay.geneve_port {
+    } else if port == ours.geneve_port {
         Some(Encap::Geneve)
     } else {
         None
     }
 }
 
-/// From a tunnel packet to the tenant frame in it.
-#[inline]
-fn tunnel<F: Frame>(
-    looked: Looked<'_>,
-    frame: &F,
-    packet: &Packet,
+/// Reads the outer headers, and what is in the tunnel.
+#[inline(always)]
+fn terminate<O: Outer, F: Frame>(
+    packet: Packet<'_, F>,
+    frame_to_group: bool,
     tables: &Tables,
+    arrival: &mut Arrival,
     stranger: &mut Option<Stranger>,
-) -> Result<Arrival, DropReason> {
-    let at = packet.udp_at + udp::HEADER;
-    let end = packet.udp_at + packet.udp.len;
+) -> Result<Found, DropReason> {
+    let ours = &tables.underlay;
+    let available = packet.looked.frame.len().saturating_sub(packet.at);
+    let ip = O::parse(packet.bytes, available).ok_or(DropReason::BadIpHeader)?;
+    if let Some(found) = ip.without_udp(packet.bytes, ours) {
+        return found;
+    }
+    let for_us = ip.is_for_us(ours);
+    let Some(udp) = packet.bytes.get(ip.udp_at()..).and_then(Udp::parse) else {
+        return if for_us { Err(DropReason::BadUdpHeader) } else { Ok(Found::Other) };
+    };
+    let Some(encap) = tunnel_port(udp.destination, ours) else { return Ok(Found::Other) };
+    if !for_us {
+        // The kernel must not see it: it would answer that the port is unreachable.
+        return Err(DropReason::NotForUs);
+    }
+    ip.check(packet.bytes, packet.looked.meta())?;
+    if ip.source_is_bad(ours) {
+        return Err(DropReason::BadOuterSource);
+    }
+    if udp.len != ip.total_len() - ip.udp_at() || udp.len < udp::HEADER {
+        return Err(DropReason::BadUdpHeader);
+    }
+    if frame_to_group && !ip.to_group() {
+        // A packet to our address alone in a frame to many: RFC 1122 section 3.3.6 says not to take it (VX21).
+        return Err(DropReason::NotForUs);
+    }
+    tenant(&packet, &ip, udp, encap, tables, arrival, stranger)?;
+    Ok(Found::Tenant)
+}
+
+/// From a tunnel packet to the tenant frame in it.
+#[inline(always)]
+fn tenant<O: Outer, F: Frame>(
+    packet: &Packet<'_, F>,
+    ip: &O,
+    udp: Udp,
+    encap: Encap,
+    tables: &Tables,
+    arrival: &mut Arrival,
+    stranger: &mut Option<Stranger>,
+) -> Result<(), DropReason> {
+    let at = ip.udp_at() + udp::HEADER;
+    let end = ip.udp_at() + udp.len;
     // What the head holds of the UDP payload, padding left out.
-    let payload = looked.head.get(at..end.min(looked.head.len())).unwrap_or_default();
-    let (vni, header_len) = match packet.encap {
+    let payload = packet.bytes.get(at..end.min(packet.bytes.len())).unwrap_or_default();
+    let (vni, header_len) = match encap {
         Encap::Vxlan => (vxlan::vni(payload).ok_or(DropReason::BadTunnelHeader)?, vxlan::HEADER),
         Encap::Geneve => {
             let parsed = geneve::parse(payload)?;
             (parsed.vni, parsed.len)
         }
     };
-    let id = tables.vnis.find(packet.encap, vni).ok_or(DropReason::UnknownVni)?;
+    let id = tables.vnis.find(encap, vni).ok_or(DropReason::UnknownVni)?;
     let segment = tables.segments.get(id.index()).ok_or(DropReason::UnknownVni)?;
-    verify_udp(looked, frame, packet, segment)?;
-    let (from, generation) = sender(packet, id, segment, tables, stranger)?;
-    let strip = at + header_len;
-    let inner_len = end.checked_sub(strip).filter(|&len| len >= ethernet::HEADER).ok_or(DropReason::InnerRunt)?;
-    let tenant = payload.get(header_len..).unwrap_or_default();
-    let ethertype = word(tenant, ethernet::ADDRESSES).ok_or(DropReason::Split)?;
-    let destination = ethernet::mac_word(tenant, 0);
-    let source = ethernet::mac_word(tenant, 6);
+    verify_udp(packet, ip, &udp, segment)?;
+    let from = ip.sender(encap, &tables.sources);
+    admit(from, segment, tables)?;
+    if from == EndpointId::NONE {
+        *stranger = Some((id, ip.source(), encap));
+    }
+    let inner_len = (udp.len - udp::HEADER).saturating_sub(header_len);
+    if inner_len < ethernet::HEADER {
+        return Err(DropReason::InnerRunt);
+    }
+    let frame = payload.get(header_len..).unwrap_or_default();
+    let front = frame.first_chunk().ok_or(DropReason::Split)?;
+    let (destination, source) = ethernet::addresses(front);
     if source == 0 || ethernet::is_group(source) {
         return Err(DropReason::BadSourceMac);
     }
     if ethernet::is_link_local(destination) {
         return Err(DropReason::LinkLocal);
     }
-    let inner = if ethernet::is_tag(ethertype) {
-        if !segment.inner_vlan_pass {
-            return Err(DropReason::InnerVlan);
-        }
-        let next = word(tenant, ethernet::HEADER + 2).unwrap_or(0);
-        ip::inner(tenant, ethernet::HEADER + ethernet::TAG, next)
-    } else {
-        ip::inner(tenant, ethernet::HEADER, ethertype)
-    };
-    let ecn = combined_ecn(inner, packet.tos)?;
-    Ok(Arrival {
+    let inner = inner(frame, ethernet::ethertype(front), segment)?;
+    *arrival = Arrival {
         destination: FdbKey::from_word(id, destination),
         source: FdbKey::from_word(id, source),
         from,
-        generation,
-        group: segment.groups[packet.encap as usize],
-        to_group: ethernet::is_group(destination),
-        strip: strip as u16,
+        generation: tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation),
+        group: segment.groups[encap as usize],
+        strip: (packet.at + at + header_len) as u16,
         tags: 0,
         priority: 0,
-        ecn,
+        ecn: combined_ecn(inner, ip.tos())?,
         inner,
         len: inner_len as u16,
         flow: 0,
         duties: segment.duties,
-    })
+    };
+    Ok(())
+}
+
+/// The IP header of a tenant frame, behind a tag where tags may be.
+#[inline(always)]
+fn inner(frame: &[u8], ethertype: u16, segment: &Segment) -> Result<ip::Inner, DropReason> {
+    if !ethernet::is_tag(ethertype) {
+        return Ok(ip::inner(frame, ethernet::HEADER, ethertype));
+    }
+    if !segment.inner_vlan_pass {
+        return Err(DropReason::InnerVlan);
+    }
+    let next = word(frame, ethernet::HEADER + 2).unwrap_or(0);
+    Ok(ip::inner(frame, ethernet::HEADER + ethernet::TAG, next))
 }
 
 /// The tenant's new ECN field, 0xff for no change (RFC 6040 section 4.2).
-#[inline]
+#[inline(always)]
 fn combined_ecn(inner: ip::Inner, outer: u8) -> Result<u8, DropReason> {
-    if inner.at == 0 {
+    if inner.at == 0 || inner.tos & 3 == outer & 3 {
         return Ok(0xff);
     }
     let now = ecn::decapsulated(inner.tos, outer).ok_or(DropReason::EcnCongestion)?;
     Ok(if now == inner.tos & 3 { 0xff } else { now })
 }
 
-/// The tunnel endpoint of the sender, if the segment takes it.
-#[inline]
-fn sender(
-    packet: &Packet,
-    id: SegmentId,
-    segment: &Segment,
-    tables: &Tables,
-    stranger: &mut Option<Stranger>,
-) -> Result<(EndpointId, u8), DropReason> {
-    let from = match packet.source {
-        IpAddr::V4(source) => tables.sources.find_v4(packet.encap, source),
-        IpAddr::V6(source) => tables.sources.find_v6(packet.encap, source),
-    };
-    if segment.members != Segment::ANY {
-        let known = tables.floods.get(segment.members as usize).is_some_and(|list| list.contains(from));
-        if from == EndpointId::NONE || !known {
-            return Err(DropReason::UnknownVtep);
-        }
-    } else if from == EndpointId::NONE {
-        *stranger = Some((id, packet.source, packet.encap));
+/// Says whether a segment takes what this endpoint sends.
+#[inline(always)]
+fn admit(from: EndpointId, segment: &Segment, tables: &Tables) -> Result<(), DropReason> {
+    if segment.members == Segment::ANY {
+        return Ok(());
     }
-    Ok((from, tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation)))
+    let known = tables.floods.get(segment.members as usize).is_some_and(|list| list.contains(from));
+    if known && from != EndpointId::NONE { Ok(()) } else { Err(DropReason::UnknownVtep) }
 }
 
 /// Checks the outer UDP checksum (VX11, VX13, VX15, GN14, GN15).
-#[inline]
-fn verify_udp<F: Frame>(looked: Looked<'_>, frame: &F, packet: &Packet, segment: &Segment) -> Result<(), DropReason> {
-    if packet.udp.checksum == 0 {
-        return if packet.v6 && !segment.zero_v6 { Err(DropReason::ZeroUdpChecksum) } else { Ok(()) };
+#[inline(always)]
+fn verify_udp<O: Outer, F: Frame>(
+    packet: &Packet<'_, F>,
+    ip: &O,
+    udp: &Udp,
+    segment: &Segment,
+) -> Result<(), DropReason> {
+    if udp.checksum == 0 {
+        return if O::V6 && !segment.zero_v6 { Err(DropReason::ZeroUdpChecksum) } else { Ok(()) };
     }
-    match looked.meta.udp {
+    match packet.looked.meta().udp {
         Checked::Good => Ok(()),
         Checked::Bad => Err(DropReason::BadUdpChecksum),
-        Checked::Unknown => {
-            let (at, len) = packet.addresses;
-            let addresses = looked.head.get(at..at + len).ok_or(DropReason::Split)?;
-            let pseudo = checksum::sum(addresses) + u32::from(ip::UDP) + packet.udp.len as u32;
-            let sum = pseudo + payload_sum(frame, packet.udp_at, packet.udp.len);
-            if checksum::finish(sum) == 0 { Ok(()) } else { Err(DropReason::BadUdpChecksum) }
-        }
+        Checked::Unknown => sum_udp::<O, F>(packet, ip.udp_at(), udp.len),
     }
+}
+
+#[inline(never)]
+fn sum_udp<O: Outer, F: Frame>(packet: &Packet<'_, F>, udp_at: usize, udp_len: usize) -> Result<(), DropReason> {
+    let (at, len) = O::ADDRESSES;
+    let addresses = packet.bytes.get(at..at + len).ok_or(DropReason::Split)?;
+    let pseudo = checksum::sum(addresses) + u32::from(ip::UDP) + udp_len as u32;
+    let sum = pseudo + payload_sum(packet.looked.frame, packet.at + udp_at, udp_len);
+    if checksum::finish(sum) == 0 { Ok(()) } else { Err(DropReason::BadUdpChecksum) }
 }
 
 /// Sum of `len` bytes from `at` on, over all pieces of a frame.

@@ -60,7 +60,7 @@ pub fn tell<F: Frame>(
     shard: &mut Shard,
     out: &mut Outbox<F>,
 ) {
-    if arrival.group != 0 || arrival.to_group || arrival.duties.quiet() || arrival.inner.at == 0 {
+    if arrival.group != 0 || arrival.to_group() || arrival.duties.quiet() || arrival.inner.at == 0 {
         return;
     }
     let tables = &shard.tables;

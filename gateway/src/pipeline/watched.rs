@@ -1,10 +1,9 @@
 //! The path of a frame while somebody watches: the same four stages, frame by frame, with copies taken before and after.
 //! That a batch comes out as its frames one by one is a promise of the pipeline anyway.
 
-use super::classify::Looked;
 use super::outbox::Outbox;
 use super::{flood, lost, run};
-use crate::batch::{Aim, Batch, Class};
+use crate::batch::{Aim, Batch, Kind};
 use crate::driver::Burst;
 use crate::frame::{Frame, Pool, PortId};
 use crate::notes::Concern;
@@ -19,15 +18,15 @@ use crate::wire::ethernet::mac_word;
 pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
     let frames: Burst<P::Frame> = std::mem::take(&mut batch.frames);
     for frame in frames {
-        let looked = Looked { head: frame.head(), len: frame.len(), meta: frame.meta() };
-        let mut sight = received(looked, batch.port, shard);
+        let mut sight = received(&frame, batch.port, shard);
         shard.taps.iter_mut().for_each(|tap| tap.came(&frame));
         let before = Lengths::of(out);
         shard.losses.begin();
         batch.frames.push(frame);
         run(batch, shard, pool, out);
         shard.losses.on = false;
-        if let Some(Class::Bridge(arrival)) = batch.classes.first() {
+        if batch.kinds[0] == Kind::Bridge {
+            let arrival = &batch.arrivals[0];
             sight.concern = Concern { segment: Some(arrival.segment()), from: arrival.from, ..sight.concern };
             let macs = [arrival.destination, arrival.source].map(|key| mac_word(&key.mac(), 0));
             sight.macs[2..].copy_from_slice(&macs);
@@ -56,18 +55,19 @@ pub fn resume<P: Pool>(shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Fram
 }
 
 /// What is known of a received frame by itself.
-fn received(looked: Looked<'_>, port: PortId, shard: &Shard) -> Sight {
-    let (segment, from) = lost::whose(looked, port, &shard.tables);
+fn received<F: Frame>(frame: &F, port: PortId, shard: &Shard) -> Sight {
+    let (segment, from) = lost::whose(frame, port, &shard.tables);
     let concern = Concern { port, segment, from, to: EndpointId::NONE };
-    Sight { stage: Stage::In(Fate::Waits), concern, came_from: port, macs: shard.macs(looked.head) }
+    Sight { stage: Stage::In(Fate::Waits), concern, came_from: port, macs: shard.macs(frame.head()) }
 }
 
 /// Tells the taps what came in and what became of it.
 fn tell<F: Frame>(batch: &Batch<F>, mut sight: Sight, before: &Lengths, shard: &mut Shard, out: &Outbox<F>) {
     let losses = shard.losses.clone();
     let sent = before.since(out);
-    let to = match (batch.classes.first(), batch.aims.first()) {
-        (Some(Class::Bridge(_)), Some(&Aim::Endpoint(to))) => to,
+    let (kind, aim) = (batch.kinds[0], batch.aims[0]);
+    let to = match (kind, aim) {
+        (Kind::Bridge, Aim::Endpoint(to)) => to,
         _ => EndpointId::NONE,
     };
     if let (0, 1, [(reason, to)]) = (sent, losses.count, losses.first.as_slice()) {
@@ -76,10 +76,10 @@ fn tell<F: Frame>(batch: &Batch<F>, mut sight: Sight, before: &Lengths, shard: &
         sight.concern.to = *to;
         return shard.shoot_received(&sight);
     }
-    sight.stage = Stage::In(match (batch.classes.first(), batch.aims.first()) {
-        (Some(Class::Host { .. }), _) => Fate::Host,
-        (Some(Class::Bridge(_)), Some(Aim::Endpoint(_))) if sent > 0 => Fate::Forwarded,
-        (Some(Class::Bridge(_)), Some(Aim::Group | Aim::Unknown)) if sent > 0 || losses.count > 0 => {
+    sight.stage = Stage::In(match (kind, aim) {
+        (Kind::Host { .. }, _) => Fate::Host,
+        (Kind::Bridge, Aim::Endpoint(_)) if sent > 0 => Fate::Forwarded,
+        (Kind::Bridge, Aim::Group | Aim::Unknown) if sent > 0 || losses.count > 0 => {
             Fate::Flooded { copies: sent as u16, lost: losses.count as u16 }
         }
         _ => Fate::Waits,

@@ -32,6 +32,12 @@ impl FdbKey {
         SegmentId((self.0 >> 48) as u16)
     }
 
+    /// The MAC as a number, below the segment.
+    #[inline(always)]
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+
     /// The MAC.
     pub const fn mac(self) -> [u8; 6] {
         let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
@@ -142,15 +148,19 @@ struct Bucket {
 impl Bucket {
     const EMPTY: Self = Self { keys: [VACANT; WAYS], entries: [0; WAYS] };
 
-    /// The way of a key. Compares all four without a branch: which one it is cannot be foretold, and a wrong guess
-    /// costs more than the comparisons.
-    #[inline]
-    fn way(&self, key: FdbKey) -> Option<usize> {
-        let mut hits = 0u32;
-        for (way, &held) in self.keys.iter().enumerate() {
-            hits |= u32::from(held == key.0) << way;
+    /// The entry of a key, 0 without one. Looks at all four ways without a branch: which one it is cannot be foretold,
+    /// and a wrong guess costs more than the comparisons.
+    #[inline(always)]
+    fn entry(&self, key: FdbKey) -> u64 {
+        let mut found = 0;
+        for (&held, &entry) in self.keys.iter().zip(&self.entries) {
+            found = if held == key.0 { entry } else { found };
         }
-        (hits != 0).then(|| hits.trailing_zeros() as usize & (WAYS - 1))
+        found
+    }
+
+    fn way(&self, key: FdbKey) -> Option<usize> {
+        self.keys.iter().position(|&held| held == key.0)
     }
 }
 
@@ -160,8 +170,8 @@ pub struct Full;
 
 /// The forwarding table of one core.
 pub struct Fdb {
+    /// A power of two of them.
     buckets: Box<[Bucket]>,
-    mask: u64,
     len: usize,
 }
 
@@ -172,7 +182,7 @@ impl Fdb {
     /// A table with room for `macs` MACs at a load of at most 80 %: 20 to 40 bytes a MAC.
     pub fn with_room(macs: usize) -> Self {
         let buckets = (macs.max(1) * 5 / 4).div_ceil(WAYS).next_power_of_two();
-        Self { buckets: vec![Bucket::EMPTY; buckets].into(), mask: buckets as u64 - 1, len: 0 }
+        Self { buckets: vec![Bucket::EMPTY; buckets].into(), len: 0 }
     }
 
     /// Number of entries.
@@ -190,23 +200,36 @@ impl Fdb {
         size_of_val(&*self.buckets)
     }
 
-    #[inline]
+    /// A number in which every bit of the key has a say in every other: both halves of one wide product, folded.
+    #[inline(always)]
+    fn hash(key: FdbKey) -> u64 {
+        let wide = u128::from(key.0) * 0x9e37_79b9_7f4a_7c15_u128;
+        wide as u64 ^ (wide >> 64) as u64
+    }
+
+    /// The home that a hash asks for first.
+    #[inline(always)]
+    fn first(&self, hash: u64) -> usize {
+        hash as usize & (self.buckets.len() - 1)
+    }
+
+    /// The home of those that found no room in the first. An odd distance: it differs when there are two buckets or more.
+    #[inline(always)]
+    fn second(&self, hash: u64) -> usize {
+        (hash as usize ^ ((hash >> 32) as usize | 1)) & (self.buckets.len() - 1)
+    }
+
     fn homes(&self, key: FdbKey) -> (usize, usize) {
-        let hash = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = (hash ^ hash >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        let first = hash >> 32 & self.mask;
-        // An odd distance: the second home always differs when there are two buckets or more.
-        ((first) as usize, ((first ^ (hash as u32 as u64 | 1)) & self.mask) as usize)
+        let hash = Self::hash(key);
+        (self.first(hash), self.second(hash))
     }
 
     /// Fetches the line that a lookup of `key` reads first.
-    #[inline]
+    #[inline(always)]
     pub fn prefetch(&self, key: FdbKey) {
-        let (first, _) = self.homes(key);
-        prefetch(&self.buckets[first]);
+        prefetch(&self.buckets[self.first(Self::hash(key))]);
     }
 
-    #[inline]
     fn place(&self, key: FdbKey) -> Option<(usize, usize)> {
         let (first, second) = self.homes(key);
         if let Some(way) = self.buckets[first].way(key) {
@@ -216,13 +239,17 @@ impl Fdb {
     }
 
     /// The entry of `key`.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, key: FdbKey) -> Option<FdbEntry> {
-        self.place(key).map(|(bucket, way)| FdbEntry(self.buckets[bucket].entries[way]))
+        let hash = Self::hash(key);
+        let mut found = self.buckets[self.first(hash)].entry(key);
+        if found == 0 {
+            found = self.buckets[self.second(hash)].entry(key);
+        }
+        (found != 0).then_some(FdbEntry(found))
     }
 
     /// Changes the entry of `key`, if there is one.
-    #[inline]
     pub fn set(&mut self, key: FdbKey, entry: FdbEntry) -> bool {
         let Some((bucket, way)) = self.place(key) else { return false };
         self.buckets[bucket].entries[way] = entry.0;

@@ -1,6 +1,8 @@
 //! Ports: which tags lead where.
 
 use super::endpoint::EndpointId;
+use crate::verdict::DropReason;
+use crate::wire::ethernet;
 
 /// Where a tag of a port leads, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,27 @@ impl PortTable {
             underlay: None,
             tx_ip_checksum: false,
             tx_vlan: false,
+        }
+    }
+
+    /// Where a frame with this outer tag leads; a `tpid` of 0 is none.
+    ///
+    /// # Errors
+    ///
+    /// The reason to drop it, when the tag is one that no frame may have or that counts as none where a tag is needed.
+    #[inline(always)]
+    pub fn binding(&self, tpid: u16, tci: u16) -> Result<&Binding, DropReason> {
+        let map = match tpid {
+            ethernet::CUSTOMER_TAG => &self.customer,
+            0 => return Ok(&self.untagged),
+            _ => &self.service,
+        };
+        match tci & 0x0fff {
+            0x0fff => Err(DropReason::ReservedVlan),
+            // A priority tag is no tag (VL7).
+            0 if self.untagged == Binding::None => Err(DropReason::UntaggedNotAllowed),
+            0 => Ok(&self.untagged),
+            vid => Ok(map.get(usize::from(vid)).unwrap_or(&Binding::None)),
         }
     }
 }

@@ -26,13 +26,35 @@ pub const fn is_tag(ethertype: u16) -> bool {
     ethertype == CUSTOMER_TAG || ethertype == SERVICE_TAG
 }
 
+/// Destination and source of a header as numbers, first byte highest.
+#[inline(always)]
+pub fn addresses(header: &[u8; HEADER]) -> (u64, u64) {
+    // Eight bytes each, of which six count.
+    let number = |eight: Option<&[u8; 8]>| eight.map_or(0, |eight| u64::from_be_bytes(*eight) >> 16);
+    (number(header.first_chunk()), number(header.last_chunk()))
+}
+
+/// The ethertype of a header, or the TPID of its first tag.
+#[inline(always)]
+pub const fn ethertype(&[.., high, low]: &[u8; HEADER]) -> u16 {
+    u16::from_be_bytes([high, low])
+}
+
 /// The six bytes from `at` on as a number, first byte highest. The caller knows that they are there; 0 when not.
 #[inline(always)]
 pub fn mac_word(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk::<6>()) {
-        Some(&[a, b, c, d, e, f]) => u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+        Some(&[a, b, c, d, e, f]) => {
+            u64::from(u32::from_be_bytes([a, b, c, d])) << 16 | u64::from(u16::from_be_bytes([e, f]))
+        }
         None => 0,
     }
+}
+
+/// A MAC as a number, first byte highest.
+#[inline(always)]
+pub const fn number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 /// The group bit of a MAC as a number.

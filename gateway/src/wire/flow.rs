@@ -1,7 +1,8 @@
 //! The flow that a tenant frame belongs to, as a number: the entropy of outer source ports and the choice of next hops
 //! (RFC 7348 section 5, RFC 8926 section 3.3).
 
-use super::ethernet;
+use super::ip::Inner;
+use super::{ethernet, ip};
 
 /// A number that is the same for all frames of a flow and spreads over flows. `at` is where the payload of the Ethernet
 /// header starts, `ethertype` its type.
@@ -21,14 +22,47 @@ pub fn flow(frame: &[u8], at: usize, ethertype: u16) -> u32 {
         },
         _ => macs(frame),
     };
-    let mixed = (a ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xa076_1d64_78bd_642f);
-    let mixed = (mixed ^ mixed >> 32 ^ b).wrapping_mul(0xe703_7ed1_a0b4_28db);
-    (mixed >> 32) as u32
+    mix(a, b)
+}
+
+/// The flow of a frame as [`flow`] finds it and, into its place, the IP header as [`ip::inner`] does, in one look at the
+/// commonest of headers: IPv4 without options.
+#[inline(always)]
+pub fn look(frame: &[u8], at: usize, ethertype: u16, inner: &mut Inner) -> u32 {
+    if ethertype == ethernet::IPV4
+        && let Some(header) = frame.get(at..).and_then(|rest| rest.first_chunk::<24>())
+        && header[0] == 0x45
+        && let Some((ip, &[a, b, c, d])) = header.split_first_chunk::<20>()
+    {
+        *inner = Inner { at: at as u8, v6: false, tos: ip[1], ttl: ip[8], df: ip[6] & 0x40 != 0 };
+        let fragment = u16::from_ne_bytes([ip[6], ip[7]]) & const { u16::from_ne_bytes([0x3f, 0xff]) } != 0;
+        let ports = if fragment || !has_ports(ip[9]) { 0 } else { u32::from_ne_bytes([a, b, c, d]) };
+        return mix(v4_addresses(ip), u64::from(ports) << 8 | u64::from(ip[9]));
+    }
+    look_closely(frame, at, ethertype, inner)
+}
+
+#[inline(never)]
+fn look_closely(frame: &[u8], at: usize, ethertype: u16, inner: &mut Inner) -> u32 {
+    *inner = ip::inner(frame, at, ethertype);
+    flow(frame, at, ethertype)
+}
+
+/// Both halves of one wide product, folded.
+#[inline(always)]
+fn mix(a: u64, b: u64) -> u32 {
+    let wide = u128::from(a ^ 0x9e37_79b9_7f4a_7c15) * u128::from(b ^ 0xa076_1d64_78bd_642f);
+    ((wide as u64 ^ (wide >> 64) as u64) >> 32) as u32
+}
+
+#[inline(always)]
+fn v4_addresses(header: &[u8; 20]) -> u64 {
+    header.last_chunk::<8>().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
 #[inline]
 fn v4(frame: &[u8], at: usize, header: &[u8; 20]) -> (u64, u64) {
-    let addresses = header.last_chunk::<8>().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    let addresses = v4_addresses(header);
     let protocol = header[9];
     let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0;
     let ports = if fragment { 0 } else { ports(frame, at + usize::from(header[0] & 15) * 4, protocol) };
@@ -48,12 +82,14 @@ fn v6(frame: &[u8], at: usize, header: &[u8; 40]) -> (u64, u64) {
 /// Both ports of the protocols that start with them.
 #[inline]
 fn ports(frame: &[u8], at: usize, protocol: u8) -> u32 {
-    match protocol {
-        6 | 17 | 33 | 132 => {
-            frame.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_ne_bytes(*bytes))
-        }
-        _ => 0,
-    }
+    let ports = if has_ports(protocol) { frame.get(at..).and_then(|rest| rest.first_chunk()) } else { None };
+    ports.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
+}
+
+/// TCP, UDP, DCCP and SCTP.
+#[inline(always)]
+fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, 6 | 17 | 33 | 132)
 }
 
 #[inline]
