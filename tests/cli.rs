@@ -168,6 +168,31 @@ fn completions_and_schema_are_printed() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_with_examples_as_they_are_in_its_help() {
+    let place = Place::new("man");
+    let folder = place.0.join("man1");
+    let output = causeway(&["man", folder.to_str().expect("UTF-8")]);
+    assert!(output.status.success(), "{}", said(&output));
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let help = printed(&causeway(&["--help"]));
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.len() > 5 && commands.contains(&"doctor"), "{commands:?}");
+    for command in commands {
+        let page = read(&format!("causeway-{command}.1"));
+        assert!(page.contains(".SH EXAMPLES"), "{command}");
+    }
+    assert!(read("causeway-show-fdb.1").contains("\\&  causeway show fdb \\-\\-vni 10010\n"));
+    assert!(read("causeway.1").contains("causeway\\-doctor(1)"));
+    let refused = causeway(&["man", "/proc/man1"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("/proc/man1"), "{}", said(&refused));
+}
+
+#[test]
 fn a_core_that_does_not_exist_is_refused_before_anything_is_touched() {
     let place = Place::new("core");
     let socket = place.0.join("api.sock");

@@ -1,6 +1,8 @@
 //! The command line: what can be asked, in the words of the field, and which module answers.
 
 mod check;
+mod doctor;
+mod man;
 mod show;
 
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ A configuration file says which VLAN of which port belongs to which VNI, and whe
 
 const EXAMPLES: &str = "\
 Examples:
+  causeway doctor                          is this machine fit for it?
   causeway check gateway.yaml              say everything that is wrong with a file
   causeway run -c gateway.yaml             forward until SIGTERM or Ctrl-C
   causeway show drops                      where did my packet go?
@@ -63,6 +66,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look at this machine: what would stop the gateway or keep it from line rate, and the cure
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::Doctor),
     /// Ask a running gateway what it does
     #[command(after_help = SHOW_HELP, arg_required_else_help = true)]
     Show {
@@ -72,6 +78,13 @@ enum Command {
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema,
+    /// Write a manual page for each command into a directory
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// Directory, made if need be
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -112,6 +125,10 @@ Example:
   then write as the first line of the configuration:
   # yaml-language-server: $schema=causeway.schema.json";
 
+const MAN_HELP: &str = "\
+Example:
+  causeway man /usr/local/share/man/man1 && man causeway-run";
+
 const COMPLETIONS_HELP: &str = "\
 Example:
   causeway completions bash > /etc/bash_completion.d/causeway";
@@ -142,8 +159,10 @@ pub fn main() -> ExitCode {
             crate::run::run(&config, &socket.path())
         }
         Command::Check { file, json } => return check::check(&file, json),
+        Command::Doctor(asked) => return doctor::doctor(&asked),
         Command::Show { what } => show::show(what),
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
+        Command::Man { directory } => man::man(Cli::command(), &directory),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut script);

@@ -103,6 +103,12 @@ pub fn open(model: &Model) -> Result<Dpdk, Error> {
     Ok(Dpdk { ports, drivers, pools: gauges, eal })
 }
 
+/// MiB of memory that [`open`] takes for `model`: huge pages, where they are used.
+pub fn memory_needed(model: &Model) -> u32 {
+    let devices: Vec<Device> = model.ports.iter().map(|port| Device::parse(&port.device, port.mtu)).collect();
+    memory(model, data_room(model, &devices))
+}
+
 /// Bytes of each buffer, headroom counted: what the operator said, or what a device needs.
 fn data_room(model: &Model, devices: &[Device]) -> u16 {
     let configured = u32::from(model.memory.buffer_size) + u32::from(pool::HEADROOM);

@@ -38,7 +38,8 @@ fn group(groups: &str, name: &str) -> Option<u32> {
     groups.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?.nth(2)?.parse().ok()
 }
 
-fn privileges(model: &Model, status: &str) -> Result<(), String> {
+/// Checks that `status`, the text of /proc/self/status, has the capabilities that `model` takes.
+pub fn privileges(model: &Model, status: &str) -> Result<(), String> {
     let held = field(status, "CapEff").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(u64::MAX);
     let for_namespace = model.vtep.namespace.as_ref().map(|_| FOR_NAMESPACES);
     let lacking: Vec<&str> =
@@ -89,12 +90,12 @@ fn namespace(model: &Model) -> Result<(), String> {
 }
 
 /// A field of /proc/self/status.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
 /// Numbers written like `0-3,8`.
-fn list(text: &str) -> Vec<u16> {
+pub fn list(text: &str) -> Vec<u16> {
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)

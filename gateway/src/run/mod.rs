@@ -6,7 +6,7 @@
 mod act;
 mod answer;
 mod desk;
-mod host;
+pub mod host;
 mod pulse;
 mod service;
 mod signals;
