@@ -11,6 +11,7 @@ pub mod dpdk;
 pub mod driver;
 pub mod frame;
 pub mod link;
+pub mod load;
 pub mod notes;
 pub mod pipeline;
 mod prefetch;

@@ -1,5 +1,6 @@
 //! The command line: what can be asked, in the words of the field, and which module answers.
 
+mod bench;
 mod check;
 mod doctor;
 mod man;
@@ -75,6 +76,9 @@ enum Command {
         #[command(subcommand)]
         what: show::What,
     },
+    /// Measure the no-drop rate and the latency of a gateway, here or on another box
+    #[command(after_help = bench::HELP)]
+    Bench(Box<bench::Bench>),
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema,
@@ -161,6 +165,10 @@ pub fn main() -> ExitCode {
         Command::Check { file, json } => return check::check(&file, json),
         Command::Doctor(asked) => return doctor::doctor(&asked),
         Command::Show { what } => show::show(what),
+        Command::Bench(bench) => {
+            start_log("error");
+            bench::bench(&bench)
+        }
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
         Command::Man { directory } => man::man(Cli::command(), &directory),
         Command::Completions { shell } => {

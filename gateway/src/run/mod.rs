@@ -9,7 +9,7 @@ mod desk;
 pub mod host;
 mod pulse;
 mod service;
-mod signals;
+pub mod signals;
 mod twins;
 mod underlay;
 mod worker;
