@@ -56,6 +56,7 @@ fn model(devices: &[&str], workers: u16) -> Model {
         mac_limit: None,
         underlay: None,
         attachments: Vec::new(),
+        access_list: None,
     };
     Model {
         workers: Workers { cores: (0..workers).collect(), idle: Idle::Spin, burst: 32 },
@@ -74,6 +75,7 @@ fn model(devices: &[&str], workers: u16) -> Model {
         fdb_size: 1024,
         ports: devices.iter().enumerate().map(port).collect(),
         segments: Vec::new(),
+        access_lists: Vec::new(),
         control: Controllers::default(),
     }
 }

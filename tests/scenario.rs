@@ -12,6 +12,8 @@ mod host;
 mod learning;
 #[path = "scenario/limits.rs"]
 mod limits;
+#[path = "scenario/neighbours.rs"]
+mod neighbours;
 #[path = "scenario/reload.rs"]
 mod reload;
 

@@ -93,6 +93,10 @@ impl Segment {
             statics: Vec::new(),
             known: Vec::new(),
             inner_vlan_pass: false,
+            suppress: false,
+            neighbours: Vec::new(),
+            path_mtu: crate::types::PathMtu::default(),
+            access_list: None,
             outer: Outer {
                 ttl: Inherit::Fixed(defaults::TTL),
                 tos: Inherit::Fixed(defaults::TOS),

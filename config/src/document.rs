@@ -101,6 +101,11 @@ impl Document {
         matches!(self.kind(at), Kind::Scalar { text, .. } if text == word)
     }
 
+    /// True when the node is text that begins like a number.
+    pub(crate) fn starts_with_digit(&self, at: At) -> bool {
+        matches!(self.kind(at), Kind::Scalar { text, .. } if text.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+    }
+
     /// The line of a node, for "first given in line 7".
     pub(crate) fn line(&self, at: At) -> usize {
         self.nodes[at.0 as usize].mark.line

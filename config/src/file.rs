@@ -4,7 +4,9 @@
 //! checks read the file themselves, for the sake of places and messages; tests hold the two together. Programs that
 //! write configurations can fill these and serialise them.
 
+mod access;
 mod control;
+mod neighbours;
 mod port;
 mod segment;
 
@@ -14,6 +16,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::defaults;
+
+pub use access::{AccessList, AccessRule, Action, Ethertype, EthertypeWord, Ports, Protocol, ProtocolWord};
+pub use neighbours::{Neighbour, PathMtu};
 
 pub use control::{Control, FloodFallback, Ovsdb, Tls};
 pub use port::{Binding, Descriptors, Port, Tpid, Underlay, UntaggedWord, Via, Vlan};
@@ -52,6 +57,11 @@ pub struct File {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 65535))]
     pub vnis: Vec<Segment>,
+    /// Access lists for frames that come in. A frame must pass the list of its port, that of its VLAN there and that of its
+    /// VNI, each where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 65534))]
+    pub access_lists: Vec<AccessList>,
     /// Controllers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,

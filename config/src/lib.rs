@@ -19,11 +19,13 @@
 
 #![deny(unsafe_code)]
 
+mod access;
 mod check;
 mod controllers;
 mod defaults;
 mod document;
 pub mod file;
+mod neighbours;
 mod problem;
 mod reader;
 mod reference;

@@ -1,5 +1,7 @@
 //! The running configuration as a file, with every default written out.
 
+mod access;
+
 use crate::file::{self, File, OneOrMore};
 use crate::types::{
     Accept, Attachment, Df, Encap, Flood, FloodFallback, HugePages, Idle, Inherit, Memory, Model, OvsdbDatabase, Place,
@@ -23,6 +25,7 @@ pub fn file(model: &Model) -> File {
         fdb: Some(file::Fdb { size: Some(model.fdb_size) }),
         ports: model.ports.iter().map(|one| port(model, one)).collect(),
         vnis: model.segments.iter().map(|one| segment(model, one)).collect(),
+        access_lists: model.access_lists.iter().map(access::list).collect(),
         control: control(model),
     }
 }
@@ -111,6 +114,7 @@ fn port(model: &Model, port: &Port) -> file::Port {
         mac_limit: port.mac_limit,
         underlay: port.underlay.as_ref().map(underlay),
         vlans: port.attachments.iter().map(|one| binding(model, one)).collect(),
+        access_list: access::name(model, port.access_list),
     }
 }
 
@@ -154,6 +158,7 @@ fn binding(model: &Model, attachment: &Attachment) -> file::Binding {
         encap: (same > 1).then(|| encap(segment.encap)),
         pcp: attachment.pcp,
         mac_limit: attachment.mac_limit,
+        access_list: access::name(model, attachment.access_list),
     }
 }
 
@@ -189,6 +194,10 @@ fn segment(model: &Model, segment: &Segment) -> file::Segment {
             limit: Some(segment.learning.limit),
         }),
         statics: segment.statics.iter().map(|one| static_mac(model, one)).collect(),
+        neigh_suppress: Some(segment.suppress),
+        neighbours: segment.neighbours.iter().map(access::neighbour).collect(),
+        path_mtu: Some(access::path_mtu(&segment.path_mtu)),
+        access_list: access::name(model, segment.access_list),
         inner_vlan: Some(if segment.inner_vlan_pass { file::InnerVlan::Pass } else { file::InnerVlan::Strip }),
         ttl: Some(match outer.ttl {
             Inherit::Fixed(ttl) => file::Ttl::Number(ttl),
@@ -244,6 +253,7 @@ fn static_mac(model: &Model, entry: &StaticMac) -> file::StaticMac {
         vtep: None,
         encap: None,
         port: None,
+        ip: None,
         vlan: None,
         outer: None,
         inner: None,

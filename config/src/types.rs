@@ -7,7 +7,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+pub use crate::access::{AccessList, AccessRule};
 pub use crate::controllers::{Controllers, FloodFallback, Ovsdb, OvsdbDatabase, Tls};
+pub use crate::neighbours::{Neighbour, PathMtu};
 
 /// A VXLAN or Geneve network identifier, 0 to 2^24-1 (RFC 7348 section 5, RFC 8926 section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +138,8 @@ pub struct Model {
     pub ports: Vec<Port>,
     /// Segments (VNIs); the index is the segment's number in this model.
     pub segments: Vec<Segment>,
+    /// Access lists, which ports, attachments and segments refer to by index.
+    pub access_lists: Vec<AccessList>,
     /// Who else has a say: controllers.
     pub control: Controllers,
 }
@@ -242,6 +246,8 @@ pub struct Port {
     pub underlay: Option<Underlay>,
     /// VLANs bound to segments.
     pub attachments: Vec<Attachment>,
+    /// Access list for frames that come in on its attachments: index into [`Model::access_lists`].
+    pub access_list: Option<usize>,
 }
 
 /// The underlay side of a port: its Linux twin, or static next hops.
@@ -270,6 +276,8 @@ pub struct Attachment {
     pub pcp: Option<u8>,
     /// Limit of MACs learned here.
     pub mac_limit: Option<u32>,
+    /// Access list for frames that come in: index into [`Model::access_lists`].
+    pub access_list: Option<usize>,
 }
 
 /// The tags of an attachment.
@@ -327,6 +335,14 @@ pub struct Segment {
     pub known: Vec<Remote>,
     /// An inner VLAN tag passes (else stripped on encapsulation of the outer only, and dropped on decapsulation).
     pub inner_vlan_pass: bool,
+    /// Requests for known addresses are answered instead of flooded (ARP and neighbour suppression).
+    pub suppress: bool,
+    /// Who has which address, from the operator.
+    pub neighbours: Vec<Neighbour>,
+    /// What senders hear of packets that do not fit the underlay.
+    pub path_mtu: PathMtu,
+    /// Access list for all frames that come in, from tunnels too: index into [`Model::access_lists`].
+    pub access_list: Option<usize>,
     /// Outer header fields.
     pub outer: Outer,
 }

@@ -44,12 +44,17 @@ ports:
     descriptors: {qqqqqq: 0}
     underlay: {qqqqqq: 0, via: {qqqqqq: 0}}
     vlans: [{qqqqqq: 0}]
+access_lists:
+  - qqqqqq: 0
+    rules: [{qqqqqq: 0}]
 vnis:
   - qqqqqq: 0
     vni: 1
     flood: {qqqqqq: 0, vteps: [{qqqqqq: 0}]}
     learning: {qqqqqq: 0}
     static: [{qqqqqq: 0}]
+    neighbours: [{qqqqqq: 0}]
+    path_mtu: {qqqqqq: 0}
     checksum: {qqqqqq: 0}
     options: [{qqqqqq: 0}]
 control: {qqqqqq: 0, ovsdb: {qqqqqq: 0, database: embedded, tls: {qqqqqq: 0}}}

@@ -6,10 +6,13 @@ The tests need neither this script nor scapy. Run it after adding a case, then `
 golden`, which writes the readable line above each frame and nothing else.
 """
 
+import ipaddress
 import pathlib
 import struct
 
-from scapy.all import IP, IPv6, UDP, Dot1AD, Dot1Q, Ether, Raw
+from scapy.all import (ARP, ICMP, IP, IPv6, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6EchoRequest, ICMPv6ND_NA,
+                       ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, ICMPv6PacketTooBig, IPv6ExtHdrDestOpt,
+                       IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, Raw)
 
 HERE = pathlib.Path(__file__).parent
 
@@ -720,6 +723,258 @@ case("tunnel_packets_from_an_access_port", "A tunnel packet from a tenant is an 
      ("> srv1", arriving(vxlan() + tenant(BOB), mac=(ANN, GATEWAY), vlan=10)),
      ("< srv2", arriving(vxlan() + tenant(BOB), mac=(ANN, GATEWAY), vlan=20)),
      ("< up0", tunnel(vxlan() + arriving(vxlan() + tenant(BOB), mac=(ANN, GATEWAY)), tos=0)))
+
+
+# ---------------------------------------------------------------- ARP and neighbour suppression
+
+def tagged(frame, vlan=10, prio=0):
+    """The frame with a tag, as it comes from or goes to a port."""
+    return frame[:12] + struct.pack("!HH", 0x8100, prio << 13 | vlan) + frame[12:]
+
+
+def arp(op=1, src=ANN, dst=ALL, sha=None, spa="192.0.2.1", tha="00:00:00:00:00:00", tpa="192.0.2.5", **fields):
+    return bytes(Ether(src=src, dst=dst) / ARP(op=op, hwsrc=sha or src, psrc=spa, hwdst=tha, pdst=tpa, **fields))
+
+
+def flooded(frame):
+    """What a frame from VLAN 10 of srv1 becomes when it is flooded: to VLAN 20 of srv2 and into the tunnel."""
+    return ("> srv1", tagged(frame)), ("< srv2", tagged(frame, 20)), ("< up0", tunnel(vxlan() + frame))
+
+
+def each(*steps):
+    return [step for group in steps for step in group]
+
+
+EVE, HER6 = "02:00:00:00:00:05", "2001:db8:1::5"
+ROUTER, ITS6 = "02:00:00:00:00:0f", "2001:db8:1::f"
+TWO_PORTS = ("{vlan: 10, vni: 10010}", "{vlan: 20, vni: 10010}")
+KNOWN = ('{vni: 10010, flood: {vteps: [10.0.0.12]}, neigh_suppress: true, static: [{mac: "02:00:00:00:00:05", vtep: 10.0.0.12, '
+         'ip: [192.0.2.5, "2001:db8:1::5"]}], neighbours: [{ip: "2001:db8:1::f", mac: "02:00:00:00:00:0f", router: true}, '
+         '{ip: 192.0.2.1, mac: "02:00:00:00:00:01"}]}')
+SUPPRESS = yaml(KNOWN, ports=TWO_PORTS)
+answer = arp(2, src=EVE, dst=ANN, spa="192.0.2.5", tha=ANN, tpa="192.0.2.1")
+
+case("arp_suppression", "A broadcast request for a known address is answered once and flooded nowhere.", "SUP1 SUP2", SUPPRESS,
+     ("> srv1", tagged(arp())), ("< srv1", tagged(answer)),
+     ("> srv1", tagged(arp(), prio=5)), ("< srv1", tagged(answer, prio=5)),
+     ("> srv1", tagged(arp() + bytes(14) + b"padding")), ("< srv1", tagged(answer + bytes(14) + b"padd")),
+     *each(flooded(arp(tpa="192.0.2.6"))),
+     note="The tags of the answer are those of the request. What is longer than the least frame is cut.")
+
+case("arp_suppression_leaves_the_rest_alone",
+     "Replies, unicast requests, announcements and probes are forwarded like any frame.", "SUP3 SUP5", SUPPRESS,
+     *each(flooded(arp(2, tha=ANN, tpa="192.0.2.1")), flooded(arp(2, spa="192.0.2.5", tha=BOB, tpa="192.0.2.2"))),
+     ("> srv1", tagged(arp(dst=EVE))), ("< up0", tunnel(vxlan() + arp(dst=EVE))),
+     *each(flooded(arp(spa="192.0.2.1", tpa="192.0.2.1")), flooded(arp(spa="192.0.2.5", tpa="192.0.2.5")),
+           flooded(arp(spa="0.0.0.0")), flooded(arp(spa="0.0.0.0", tpa="192.0.2.6"))),
+     ("> srv1", tagged(arp(tpa="192.0.2.1", spa="192.0.2.9"))), ("< srv2", tagged(arp(tpa="192.0.2.1", spa="192.0.2.9"), 20)),
+     ("< up0", tunnel(vxlan() + arp(tpa="192.0.2.1", spa="192.0.2.9"))),
+     ("> srv2", tagged(arp(src=BOB, spa="192.0.2.2", tpa="192.0.2.1"), 20)),
+     ("< srv2", tagged(arp(2, src=ANN, dst=BOB, spa="192.0.2.1", tha=BOB, tpa="192.0.2.2"), 20)),
+     note="A station that asks for its own address is not answered in its own name; others who ask for it are.")
+
+case("requests_from_tunnels_are_not_answered", "What comes from a tunnel goes on to the ports.", "SUP4", SUPPRESS,
+     ("> up0", arriving(vxlan() + arp(src=BOB, spa="192.0.2.2", tpa="192.0.2.1"))),
+     ("< srv1", tagged(arp(src=BOB, spa="192.0.2.2", tpa="192.0.2.1"))),
+     ("< srv2", tagged(arp(src=BOB, spa="192.0.2.2", tpa="192.0.2.1"), 20)))
+
+
+def solicit(target=HER6, src=ANN, sip="2001:db8:1::1", dst=None, dip=None, options=None, hlim=255, code=0, **fields):
+    last = ipaddress.ip_address(target).packed[-3:]
+    dip = dip or str(ipaddress.ip_address(bytes.fromhex("ff0200000000000000000001ff") + last))
+    dst = dst or "33:33:" + ":".join(f"{byte:02x}" for byte in ipaddress.ip_address(dip).packed[-4:])
+    options = ICMPv6NDOptSrcLLAddr(lladdr=src) if options is None else options
+    return bytes(Ether(src=src, dst=dst) / IPv6(src=sip, dst=dip, hlim=hlim) / ICMPv6ND_NS(tgt=target, code=code, **fields)
+                 / options)
+
+
+def advertise(target=HER6, mac=EVE, router=0, dst=ANN, dip="2001:db8:1::1"):
+    return bytes(Ether(src=mac, dst=dst) / IPv6(src=target, dst=dip, hlim=255)
+                 / ICMPv6ND_NA(tgt=target, R=router, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=mac))
+
+
+nonce = Raw(bytes([14, 1, 1, 2, 3, 4, 5, 6]))
+case("neighbour_suppression", "A solicitation for a known address is answered with a valid advertisement.", "SUP6 SUP2", SUPPRESS,
+     ("> srv1", tagged(solicit())), ("< srv1", tagged(advertise())),
+     ("> srv1", tagged(solicit(ITS6))), ("< srv1", tagged(advertise(ITS6, ROUTER, router=1))),
+     ("> srv1", tagged(solicit(options=ICMPv6NDOptSrcLLAddr(lladdr=ANN) / nonce))), ("< srv1", tagged(advertise())),
+     *each(flooded(solicit("2001:db8:1::6"))),
+     note="Hop limit 255, solicited, the target's link-layer address; the router flag where the operator says so.")
+
+refused = [
+    solicit(hlim=64), solicit(code=1), solicit(cksum=0x1234), solicit(options=b""), solicit(options=nonce),
+    solicit(options=Raw(bytes([1, 0]) + bytes(6))), solicit(options=Raw(bytes([1, 2]) + bytes(6))),
+    solicit(options=ICMPv6NDOptSrcLLAddr(lladdr=BOB)), solicit("ff02::5", dip="ff02::1:ff00:5"),
+    solicit(dip="ff02::1"), solicit(sip="::", options=b""), solicit(sip="ff02::9"),
+    bytes(Ether(src=ANN, dst="33:33:ff:00:00:05") / IPv6(src="2001:db8:1::1", dst="ff02::1:ff00:5", hlim=255)
+          / IPv6ExtHdrFragment() / Raw(solicit()[54:])),
+    solicit()[:-1],
+]
+case("malformed_solicitations_are_not_answered", "What RFC 4861 section 7.1.1 refuses gets no answer; it goes on like any frame.",
+     "SUP7 SUP5", SUPPRESS, *each(*[flooded(frame) for frame in refused]),
+     note="Among them one that detects duplicates: whoever has the address answers himself.")
+
+refused = [arp(hwtype=6), arp(ptype=0x86DD), arp(hwlen=8), arp(plen=16), arp(op=3), arp(sha=BOB), arp()[:-1],
+           arp(spa="127.0.0.1"), arp(spa="224.0.0.1"), arp(spa="255.255.255.255"), arp(dst="01:00:5e:00:00:01")]
+case("malformed_requests_are_not_answered", "Malformed ARP gets no answer; it goes on like any frame.", "SUP7", SUPPRESS,
+     *each(*[flooded(frame) for frame in refused]))
+
+# ---------------------------------------------------------------- Path MTU
+
+SMALL = '  - {name: up0, device: net_null0, mtu: 1400, underlay: {via: {mac: "02:00:00:00:ff:01"}}}'
+PEERS = ('{{vni: 10010, encap: {0}, flood: {{vteps: [10.0.0.12]}}, static: [{{mac: "02:00:00:00:00:02", vtep: {1}}}]{2}}}')
+FROM, TO, FROM6, TO6 = "192.0.2.1", "192.0.2.2", "2001:db8:1::1", "2001:db8:1::2"
+
+
+def big4(size=1400, flags="DF", src=FROM, dst=TO, l4=None, frag=0, **more):
+    packet = IP(src=src, dst=dst, id=7, flags=flags, frag=frag, **more) / (l4 or UDP(sport=1000, dport=2000))
+    return bytes(Ether(src=ANN, dst=BOB) / packet / Raw(bytes(i & 0xFF for i in range(size))))
+
+
+def big6(size=1400, src=FROM6, dst=TO6, l4=None):
+    packet = IPv6(src=src, dst=dst) / (l4 or UDP(sport=1000, dport=2000))
+    return bytes(Ether(src=ANN, dst=BOB) / packet / Raw(bytes(i & 0xFF for i in range(size))))
+
+
+def needs4(about, mtu, src=TO):
+    """Fragmentation needed about a frame: at most 576 bytes of packet."""
+    return bytes(Ether(src=BOB, dst=ANN) / IP(src=src, dst=FROM, tos=0xC0, id=0, ttl=64)
+                 / ICMP(type=3, code=4, nexthopmtu=mtu) / Raw(about[14:14 + 576 - 28]))
+
+
+def needs6(about, mtu, src=TO6):
+    return bytes(Ether(src=BOB, dst=ANN) / IPv6(src=src, dst=FROM6, hlim=64) / ICMPv6PacketTooBig(mtu=mtu)
+                 / Raw(about[14:14 + 1280 - 48]))
+
+
+case("path_mtu", "The sender of a packet that does not fit the underlay hears the size that would.", "MTU3 MTU1 MTU2",
+     yaml(PEERS.format("vxlan", "10.0.0.12", ""), up=SMALL),
+     ("> srv1", tagged(big4(1322))), ("< up0", tunnel(vxlan() + big4(1322))),
+     ("> srv1", tagged(big4(1323), prio=3)), ("< srv1", tagged(needs4(big4(1323), 1350), prio=3)),
+     ("> srv1", tagged(big6())), ("< srv1", tagged(needs6(big6(), 1350))),
+     ("> srv1", tagged(big4(l4=TCP(sport=1, dport=2)))), ("< srv1", tagged(needs4(big4(l4=TCP(sport=1, dport=2)), 1350))),
+     ("> srv1", tagged(big4(l4=ICMP(type=8)))), ("< srv1", tagged(needs4(big4(l4=ICMP(type=8)), 1350))),
+     ("> srv1", tagged(big6(l4=ICMPv6EchoRequest()))), ("< srv1", tagged(needs6(big6(l4=ICMPv6EchoRequest()), 1350))),
+     drops="underlay-mtu=5", note="50 bytes less than the underlay's 1400: Ethernet 14, IPv4 20, UDP 8, VXLAN 8.")
+
+GENEVE_OPTION = '{class: 0x0102, type: 1, data: "00000000"}'
+case("path_mtu_follows_the_encapsulation", "The size counts IPv6 and Geneve options, and the VNI may say who speaks.", "MTU3",
+     yaml(PEERS.format("geneve", '"2001:db8::12"', ', options: [%s], path_mtu: {source: [192.0.2.254, "2001:db8:1::fe"]}'
+                       % GENEVE_OPTION).replace("[10.0.0.12]", '["2001:db8::12"]'), up=SMALL, vtep=VTEP6),
+     ("> srv1", tagged(big4())), ("< srv1", tagged(needs4(big4(), 1322, "192.0.2.254"))),
+     ("> srv1", tagged(big6())), ("< srv1", tagged(needs6(big6(), 1322, "2001:db8:1::fe"))),
+     drops="underlay-mtu=2")
+
+case("path_mtu_off", "With tell: false nobody is told.", "MTU3 MTU2",
+     yaml(PEERS.format("vxlan", "10.0.0.12", ", path_mtu: {tell: false}"), up=SMALL),
+     ("> srv1", tagged(big4())), ("> srv1", tagged(big6())), drops="underlay-mtu=2")
+
+silent = [
+    big4(flags=0), big4(frag=1), big4(src="0.0.0.0"), big4(src="127.0.0.1"), big4(src="224.1.1.1"),
+    big4(src="255.255.255.255"), big4(dst="224.1.1.1"), big4(dst="255.255.255.255"), big4(chksum=0x1234), big4(len=5000),
+    *[big4(l4=ICMP(type=kind)) for kind in (3, 4, 5, 11, 12)],
+    big6(src="::"), big6(src="ff02::1"), big6(dst="ff0e::1"), big6(l4=ICMPv6PacketTooBig()), big6(l4=IPv6ExtHdrFragment(offset=9)),
+    bytes(Ether(src=ANN, dst=BOB, type=0x88B5) / Raw(bytes(1400))),
+]
+case("path_mtu_errors_that_must_not_be_sent", "No error about errors, groups, later fragments, sources that are no station.",
+     "MTU3", yaml(PEERS.format("vxlan", "10.0.0.12", ""), up=SMALL),
+     *[("> srv1", tagged(frame)) for frame in silent],
+     ("> srv1", tagged(big4().replace(bytes.fromhex("020000000002"), bytes.fromhex("01005e000002"), 1))),
+     drops=f"underlay-mtu={len(silent) + 1}",
+     note="RFC 1122 section 3.2.2, RFC 1812 section 4.3.2.7, RFC 4443 section 2.4 e.")
+
+case("path_mtu_of_a_flood", "Of a flooded packet the sender hears once, however many VTEPs it does not fit to.", "MTU3 BUM1",
+     yaml("{vni: 10010, flood: {vteps: [10.0.0.12, 10.0.0.13, 10.0.0.14]}}", up=SMALL, ports=TWO_PORTS),
+     ("> srv1", tagged(big4())), ("< srv2", tagged(big4(), 20)), ("< srv1", tagged(needs4(big4(), 1350))),
+     drops="underlay-mtu=3", note="Unknown unicast; a packet to a group is about nobody.")
+
+# ---------------------------------------------------------------- Access lists
+
+def lists(rules, vni="", port="", binding=""):
+    """BASE with an access list 'a' of these rules, applied where one of the three says so."""
+    config = yaml("{vni: 10010, flood: {vteps: [10.0.0.12]}%s}" % vni,
+                  ports=(("{vlan: 10, vni: 10010%s}; {vlan: 11, vni: 10010}" % binding, port),) if port
+                  else ("{vlan: 10, vni: 10010%s}; {vlan: 11, vni: 10010}" % binding,))
+    return config + ["access_lists:", "  - name: a", "    rules:"] + [f"      - {rule}" for rule in rules]
+
+
+def to_tunnel(*frames):
+    return each(*[(("> srv1", tagged(frame)), ("< srv1", tagged(frame, 11)), ("< up0", tunnel(vxlan() + frame)))
+                  for frame in frames])
+
+
+def denied(*frames):
+    return [("> srv1", tagged(frame)) for frame in frames]
+
+
+def l4(header, src=FROM, dst=TO, smac=ANN, **more):
+    return bytes(Ether(src=smac, dst=ALL) / IP(src=src, dst=dst, id=7, **more) / header / Raw(b"some bytes of payload"))
+
+
+def l4six(header, src=FROM6, dst=TO6, ext=None):
+    packet = IPv6(src=src, dst=dst)
+    packet = packet / ext / header if ext is not None else packet / header
+    return bytes(Ether(src=ANN, dst=ALL) / packet / Raw(b"some bytes of payload"))
+
+
+tcp = lambda dport=80, sport=4000: TCP(sport=sport, dport=dport)
+udp = lambda dport=53, sport=4000: UDP(sport=sport, dport=dport)
+
+case("access_list_matches", "A deny rule drops the frames that it matches, and no others.", "ACL1",
+     lists(["{action: deny, source_mac: \"02:aa:00:00:00:00/ff:ff:00:00:00:00\"}",
+            "{action: deny, destination_mac: \"01:00:5e:00:00:09\"}", "{action: deny, ethertype: 0x88cc}",
+            "{action: deny, source: 10.1.0.0/16}", "{action: deny, destination: \"2001:db8:bad::/48\"}",
+            "{action: deny, protocol: icmp}", "{action: deny, protocol: tcp, destination_port: 20-23}",
+            "{action: deny, source: 192.0.2.1, destination: 192.0.2.2, protocol: udp, source_port: 68, destination_port: 67}"],
+           binding=", access_list: a"),
+     *denied(l4(tcp(), smac="02:aa:01:02:03:04"), tenant(dst="01:00:5e:00:00:09"), other(ethertype=0x88CC),
+             l4(tcp(), src="10.1.255.255"), l4six(tcp(), dst="2001:db8:bad::1"), l4(ICMP()), l4(tcp(20)), l4(tcp(23)),
+             l4six(tcp(22)), l4six(tcp(22), ext=IPv6ExtHdrHopByHop()), l4six(tcp(22), ext=IPv6ExtHdrDestOpt()),
+             l4(udp(67, 68))),
+     *to_tunnel(l4(tcp(), smac="02:ab:01:02:03:04"), tenant(dst="01:00:5e:00:00:0a"), other(ethertype=0x88CD),
+                l4(tcp(), src="10.2.0.0"), l4six(tcp(), dst="2001:db8:bae::1"), l4(tcp(19)), l4(tcp(24)), l4(udp(22)),
+                l4six(tcp(21), ext=IPv6ExtHdrHopByHop(), dst=TO6)[:40], l4(udp(67, 69)), l4(udp(67, 68), dst="192.0.2.3")),
+     drops="denied=12", note="The list is that of VLAN 10; VLAN 11 of the same VNI has none.")
+
+case("access_list_first_match_decides", "The first rule that matches decides; what none matches passes.", "ACL2",
+     lists(["{action: permit, source: 10.0.0.5}", "{action: deny, source: 10.0.0.0/24}", "{action: permit, source: 10.0.0.6}"],
+           port="access_list: a"),
+     *to_tunnel(l4(udp(), src="10.0.0.5")), *denied(l4(udp(), src="10.0.0.6"), l4(udp(), src="10.0.0.7")),
+     *to_tunnel(l4(udp(), src="10.0.1.5")), drops="denied=2", note="This one is the port's.")
+
+case("access_list_of_a_vni_holds_for_tunnels_too", "The list of a VNI is for frames from ports and from tunnels.", "ACL1 ACL2",
+     lists(["{action: permit, protocol: tcp, destination_port: 80}", "{action: permit, ethertype: arp}", "{action: deny}"],
+           vni=", access_list: a"),
+     *to_tunnel(l4(tcp())), *denied(l4(tcp(81))),
+     ("> up0", arriving(vxlan() + l4(tcp(80), smac=BOB))), ("< srv1", tagged(l4(tcp(80), smac=BOB))),
+     ("< srv1", tagged(l4(tcp(80), smac=BOB), 11)),
+     ("> up0", arriving(vxlan() + l4(udp(), smac=BOB))), ("> up0", arriving(vxlan() + l4six(tcp(443)))),
+     *to_tunnel(arp()), drops="denied=3")
+
+tiny = bytes(Ether(src=ANN, dst=ALL) / IP(src=FROM, dst=TO, id=9, flags="MF", proto=6) / bytes(tcp(23))[:8])
+first = bytes(Ether(src=ANN, dst=ALL) / IP(src=FROM, dst=TO, id=9, flags="MF", proto=6) / bytes(tcp(23)) / Raw(bytes(12)))
+looks = bytes(tcp(23))
+later = lambda offset, more=0: bytes(Ether(src=ANN, dst=ALL) / IP(src=FROM, dst=TO, id=9, frag=offset, flags=more, proto=6)
+                                     / Raw(looks + bytes(12)))
+tiny6 = bytes(Ether(src=ANN, dst=ALL) / IPv6(src=FROM6, dst=TO6) / IPv6ExtHdrFragment(nh=6, m=1) / Raw(looks[:8]))
+later6 = bytes(Ether(src=ANN, dst=ALL) / IPv6(src=FROM6, dst=TO6) / IPv6ExtHdrFragment(nh=6, offset=4) / Raw(looks))
+hidden6 = bytes(Ether(src=ANN, dst=ALL) / IPv6(src=FROM6, dst=TO6) / IPv6ExtHdrFragment(nh=60, m=1) / Raw(bytes([6, 4]) + bytes(6)))
+case("access_list_and_fragments", "Port rules see the ports of first fragments, never data of later ones.", "ACL3",
+     lists(["{action: deny, protocol: tcp, destination_port: 23}"], binding=", access_list: a"),
+     *denied(first), *to_tunnel(later(4), later(2, "MF"), later6), *denied(tiny, later(1), tiny6, hidden6),
+     drops="denied=1 tiny-fragment=4",
+     note="Fragments that hide their ports, or could write over the first one's flags, are dropped (RFC 1858).")
+
+case("access_list_of_later_fragments", "A rule can be about later fragments alone.", "ACL3",
+     lists(["{action: deny, fragments: true, source: 192.0.2.0/24}"], binding=", access_list: a"),
+     *denied(later(4), later(1)), *to_tunnel(first, tiny, later6), drops="denied=2",
+     note="Without a rule about ports nothing is hidden from the list.")
+
+case("denied_frames_do_not_teach", "A frame that is denied neither teaches nor moves a MAC.", "ACL1 L2c",
+     lists(["{action: deny, source: 10.0.0.0/8}"], binding=", access_list: a"),
+     *denied(l4(udp(), src="10.9.9.9")),
+     ("> up0", arriving(vxlan() + tenant(BOB, ANN))), ("< srv1", tagged(tenant(BOB, ANN))), ("< srv1", tagged(tenant(BOB, ANN), 11)),
+     drops="denied=1")
 
 
 def hexdump(data):

@@ -48,6 +48,7 @@ fn ethernet<'a>(frame: &'a [u8], text: &mut String, depth: usize) -> Option<&'a 
     let behind = match kind {
         0x0800 => ipv4(rest, text, depth),
         0x86dd => ipv6(rest, text, depth),
+        0x0806 => arp(rest, text),
         _ => {
             _ = write!(text, "/type({kind:#06x})");
             None
@@ -82,7 +83,54 @@ fn ipv4<'a>(bytes: &'a [u8], text: &mut String, depth: usize) -> Option<&'a [u8]
     }
     text.push(')');
     let rest = &bytes[20..];
-    if header[9] != 17 || fragment & 0x1fff != 0 { Some(rest) } else { Some(udp(rest, text, depth).unwrap_or(rest)) }
+    Some(match header[9] {
+        _ if fragment & 0x1fff != 0 => rest,
+        1 => icmp(rest, text).unwrap_or(rest),
+        6 => tcp(rest, text).unwrap_or(rest),
+        17 => udp(rest, text, depth).unwrap_or(rest),
+        _ => rest,
+    })
+}
+
+fn tcp<'a>(bytes: &'a [u8], text: &mut String) -> Option<&'a [u8]> {
+    let rest = bytes.get(20..)?;
+    _ = write!(text, "/tcp({} > {})", word(bytes, 0)?, word(bytes, 2)?);
+    Some(rest)
+}
+
+fn arp<'a>(bytes: &'a [u8], text: &mut String) -> Option<&'a [u8]> {
+    let [_, _, _, _, 6, 4, 0, kind, packet @ ..] = bytes else { return None };
+    let (packet, rest) = packet.split_at_checked(20)?;
+    let address = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
+    match kind {
+        1 => _ = write!(text, "/arp(who has {}, tell {})", address(16), address(6)),
+        2 => _ = write!(text, "/arp({} is at {})", address(6), mac(&packet[..6])),
+        _ => return None,
+    }
+    Some(rest)
+}
+
+fn icmp<'a>(bytes: &'a [u8], text: &mut String) -> Option<&'a [u8]> {
+    let (header, rest) = bytes.split_at_checked(8)?;
+    match header[..2] {
+        [3, 4] => _ = write!(text, "/icmp(fragmentation needed, mtu {})", word(header, 6)?),
+        [kind, code] => _ = write!(text, "/icmp({kind}, {code})"),
+        _ => return None,
+    }
+    Some(rest)
+}
+
+fn icmp6<'a>(bytes: &'a [u8], text: &mut String) -> Option<&'a [u8]> {
+    let (header, rest) = bytes.split_at_checked(8)?;
+    let target = |rest: &[u8]| rest.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes));
+    match header[0] {
+        2 => _ = write!(text, "/icmp6(packet too big, mtu {})", word(header, 6)?),
+        135 => _ = write!(text, "/icmp6(who has {})", target(rest)?),
+        136 => _ = write!(text, "/icmp6(here is {}, flags {:#04x})", target(rest)?, header[4]),
+        kind => _ = write!(text, "/icmp6({kind})"),
+    }
+    // A solicitation or an advertisement is header to its last option.
+    Some(if matches!(header[0], 135 | 136) { &[] } else { rest })
 }
 
 fn ipv6<'a>(bytes: &'a [u8], text: &mut String, depth: usize) -> Option<&'a [u8]> {
@@ -98,7 +146,12 @@ fn ipv6<'a>(bytes: &'a [u8], text: &mut String, depth: usize) -> Option<&'a [u8]
         let len = if next == 44 { 8 } else { 8 + usize::from(*words) * 8 };
         (next, rest) = (*following, rest.get(len..).unwrap_or_default());
     }
-    if next != 17 { Some(rest) } else { Some(udp(rest, text, depth).unwrap_or(rest)) }
+    Some(match next {
+        6 => tcp(rest, text).unwrap_or(rest),
+        17 => udp(rest, text, depth).unwrap_or(rest),
+        58 => icmp6(rest, text).unwrap_or(rest),
+        _ => rest,
+    })
 }
 
 fn udp<'a>(bytes: &'a [u8], text: &mut String, depth: usize) -> Option<&'a [u8]> {

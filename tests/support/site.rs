@@ -111,7 +111,10 @@ impl Site {
             Worker::new(driver, control.tables(), fdb, links[core].clone(), handoff, 64, setup.copies)
         });
         let cores = cores.collect();
-        Self { cores, links, control, now: SECOND, ports, host: BTreeMap::new() }
+        let mut site = Self { cores, links, control, now: SECOND, ports, host: BTreeMap::new() };
+        // Who has which address: what a core hears first.
+        site.step_control();
+        site
     }
 
     /// The number of a port.

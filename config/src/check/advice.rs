@@ -27,6 +27,27 @@ pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
         attachments(reader, segment, controlled || attached.contains(&index));
         flooding(reader, segment, model, checked, controlled);
         learning(reader, segment, checked, draft.fdb_size);
+        neighbours(reader, segment);
+    }
+    unused_lists(reader, draft, model);
+}
+
+fn neighbours(reader: &Reader, segment: &SegmentDraft) {
+    if let (false, Some(at)) = (segment.suppress, segment.bindings.first) {
+        let rule = "addresses of stations without 'neigh_suppress': nobody reads them";
+        reader.warning(at, rule, "add 'neigh_suppress: true' to the VNI, or remove them");
+    }
+}
+
+/// Lists that nobody refers to.
+fn unused_lists(reader: &Reader, draft: &Draft, model: &Model) {
+    let attachments = model.ports.iter().flat_map(|port| &port.attachments).map(|one| one.access_list);
+    let ports = model.ports.iter().map(|port| port.access_list);
+    let used: HashSet<usize> =
+        ports.chain(attachments).chain(model.segments.iter().map(|one| one.access_list)).flatten().collect();
+    for (index, list) in draft.access_lists.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
+        let rule = format!("nothing refers to the access list '{}'", model.access_lists[index].name);
+        reader.warning(list.at, rule, "add 'access_list' to a port, a VLAN or a VNI, or remove the list");
     }
 }
 

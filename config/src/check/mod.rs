@@ -2,8 +2,10 @@
 //! the places of what others refer to; then the references are resolved ([`resolve`]), and at last, when all is right,
 //! what is legal but odd is said ([`advice`]).
 
+mod access;
 mod advice;
 mod control;
+mod neighbours;
 mod port;
 mod remote;
 mod resolve;
@@ -25,6 +27,7 @@ struct Draft {
     fdb_size: u32,
     ports: Vec<port::PortDraft>,
     segments: Vec<segment::SegmentDraft>,
+    access_lists: Vec<access::ListDraft>,
     control: control::ControlDraft,
 }
 
@@ -45,6 +48,7 @@ pub(crate) fn model(reader: &Reader, root: At) -> Option<Model> {
         fdb_size: system::fdb_size(reader, fields.get("fdb")),
         ports: port::read_all(reader, &fields),
         segments: segment::read_all(reader, &fields),
+        access_lists: access::read_all(reader, &fields),
         control: control::read(reader, fields.get("control")),
     };
     fields.done();

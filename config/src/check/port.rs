@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::tag::{self, Tags};
-use super::{Placed, remote};
+use super::{Placed, access, remote};
 use crate::defaults;
 use crate::document::At;
 use crate::reader::{Fields, Reader};
@@ -25,6 +25,7 @@ pub(super) struct PortDraft {
     pub(super) mac_limit: Option<u32>,
     pub(super) underlay: Option<UnderlayDraft>,
     pub(super) bindings: Vec<BindingDraft>,
+    pub(super) access_list: Option<Placed<String>>,
 }
 
 /// The underlay of a port.
@@ -47,6 +48,7 @@ pub(super) struct BindingDraft {
     pub(super) encap: Option<Placed<Encap>>,
     pub(super) pcp: Option<u8>,
     pub(super) mac_limit: Option<u32>,
+    pub(super) access_list: Option<Placed<String>>,
 }
 
 pub(super) fn read_all(reader: &Reader, root: &Fields<'_>) -> Vec<PortDraft> {
@@ -79,6 +81,7 @@ fn read(reader: &Reader, at: At) -> Option<PortDraft> {
         mac_limit: mac_limit(&fields),
         underlay: fields.get("underlay").and_then(|at| underlay(reader, at)),
         bindings: fields.items("vlans").into_iter().filter_map(|at| binding(reader, at)).collect(),
+        access_list: access::reference(&fields),
     };
     fields.done();
     collisions(reader, &port);
@@ -190,6 +193,7 @@ fn binding(reader: &Reader, at: At) -> Option<BindingDraft> {
         encap: fields.word("encap", &remote::ENCAPS).map(|encap| (encap, fields.place("encap"))),
         pcp: fields.int("pcp", "a priority", 0..=7),
         mac_limit: mac_limit(&fields),
+        access_list: access::reference(&fields),
     };
     fields.done();
     Some(binding)

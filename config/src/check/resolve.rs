@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::port::{BindingDraft, PortDraft, once};
 use super::remote::RemoteDraft;
 use super::segment::{FloodDraft, PlaceDraft, SegmentDraft, StaticDraft};
-use super::{Draft, Placed};
+use super::{Draft, Placed, access};
 use crate::defaults;
 use crate::document::At;
 use crate::reader::Reader;
@@ -35,6 +35,7 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
         control: draft.control.resolve(reader, &ports),
         ports,
         segments,
+        access_lists: access::lists(&draft.access_lists),
     }
 }
 
@@ -77,6 +78,7 @@ fn ports(reader: &Reader, draft: &Draft, by_vni: &ByVni) -> Vec<Port> {
             mac_limit: port.mac_limit,
             underlay: underlay(port, &mut twins),
             attachments,
+            access_list: access::find(reader, &draft.access_lists, port.access_list.as_ref()),
         });
     }
     ports
@@ -116,6 +118,7 @@ fn attachment(reader: &Reader, draft: &Draft, by_vni: &ByVni, binding: &BindingD
         segment: bound_segment(reader, draft, by_vni, binding).unwrap_or(usize::MAX),
         pcp: binding.pcp,
         mac_limit: binding.mac_limit,
+        access_list: access::find(reader, &draft.access_lists, binding.access_list.as_ref()),
     }
 }
 
@@ -244,6 +247,10 @@ impl World<'_> {
             statics,
             known: Vec::new(),
             inner_vlan_pass: draft.inner_vlan_pass,
+            suppress: draft.suppress,
+            neighbours: draft.bindings.all.clone(),
+            path_mtu: draft.path_mtu,
+            access_list: access::find(self.reader, &self.draft.access_lists, draft.access_list.as_ref()),
             outer: Outer {
                 ttl: draft.ttl,
                 tos: draft.tos,

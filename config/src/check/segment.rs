@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Placed;
+use super::neighbours::{self, Bindings};
 use super::port::vni;
 use super::remote::{self, RemoteDraft};
 use super::tag::{self, Tags};
+use super::{Placed, access};
 use crate::defaults;
 use crate::document::At;
 use crate::reader::{Fields, Reader};
 use crate::scalar;
-use crate::types::{Accept, Df, Encap, Inherit, Learning, Mac, Tag, Vni};
+use crate::types::{Accept, Df, Encap, Inherit, Learning, Mac, PathMtu, Tag, Vni};
 
 /// Segments that fit our segment numbers.
 const MOST_SEGMENTS: usize = 65_535;
@@ -34,6 +35,10 @@ pub(super) struct SegmentDraft {
     pub(super) learning: LearningDraft,
     pub(super) statics: Vec<StaticDraft>,
     pub(super) inner_vlan_pass: bool,
+    pub(super) suppress: bool,
+    pub(super) bindings: Bindings,
+    pub(super) path_mtu: PathMtu,
+    pub(super) access_list: Option<Placed<String>>,
     pub(super) ttl: Inherit,
     pub(super) tos: Inherit,
     pub(super) df: Df,
@@ -93,6 +98,8 @@ fn read(reader: &Reader, at: At) -> Option<SegmentDraft> {
     let accept = [("known", Accept::Known), ("any", Accept::Any), ("flood-list", Accept::Known)];
     let df = [("set", Df::Set), ("unset", Df::Unset), ("inherit", Df::Inner)];
     let checksum = checksum(reader, fields.get("checksum"));
+    let mut bindings = Bindings::default();
+    bindings.read(reader, fields.items("neighbours"));
     let segment = SegmentDraft {
         at,
         vni: own_vni,
@@ -106,7 +113,11 @@ fn read(reader: &Reader, at: At) -> Option<SegmentDraft> {
         flood_unknown: fields.bool("flood_unknown").unwrap_or(true),
         accept: fields.word("accept", &accept),
         learning: learning(reader, at, fields.get("learning")),
-        statics: statics(reader, fields.items("static")),
+        statics: statics(reader, fields.items("static"), &mut bindings),
+        suppress: fields.bool("neigh_suppress").unwrap_or(false),
+        path_mtu: neighbours::path_mtu(reader, fields.get("path_mtu")),
+        access_list: access::reference(&fields),
+        bindings,
         inner_vlan_pass: fields.word("inner_vlan", &[("strip", false), ("pass", true)]).unwrap_or(false),
         ttl: ttl(&fields).unwrap_or(Inherit::Fixed(defaults::TTL)),
         tos: tos(&fields).unwrap_or(Inherit::Fixed(defaults::TOS)),
@@ -168,11 +179,11 @@ fn learning(reader: &Reader, segment: At, at: Option<At>) -> LearningDraft {
     draft
 }
 
-fn statics(reader: &Reader, items: Vec<At>) -> Vec<StaticDraft> {
+fn statics(reader: &Reader, items: Vec<At>, bindings: &mut Bindings) -> Vec<StaticDraft> {
     let mut seen: HashMap<Mac, At> = HashMap::new();
     let mut statics = Vec::new();
     for item in items {
-        let Some(draft) = static_mac(reader, item) else { continue };
+        let Some(draft) = static_mac(reader, item, bindings) else { continue };
         if let Some((mac, at)) = draft.mac
             && let Some(first) = seen.insert(mac, at)
         {
@@ -184,10 +195,11 @@ fn statics(reader: &Reader, items: Vec<At>) -> Vec<StaticDraft> {
     statics
 }
 
-fn static_mac(reader: &Reader, at: At) -> Option<StaticDraft> {
+fn static_mac(reader: &Reader, at: At, bindings: &mut Bindings) -> Option<StaticDraft> {
     let fields = reader.fields(at)?;
     fields.need("mac", "give the station's MAC address, like \"02:00:00:00:00:05\"");
     let mac = fields.read("mac", scalar::station);
+    bindings.of_static(&fields, mac);
     let port = fields.read("port", scalar::name);
     let tags = tag::read(&fields);
     let tag = if let Tags::These(tag) = tags { Some(tag) } else { None };

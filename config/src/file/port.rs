@@ -44,6 +44,9 @@ pub struct Port {
     /// VLANs and the VNI of each. A port may have both an underlay and VLANs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vlans: Vec<Binding>,
+    /// Name of the access list for frames that come in on its VLANs (not the underlay's). By default every frame passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_list: Option<String>,
 }
 
 /// Ring sizes.
@@ -157,4 +160,7 @@ pub struct Binding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 16_777_216))]
     pub mac_limit: Option<u32>,
+    /// Name of the access list for frames that come in on this VLAN. By default every frame passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_list: Option<String>,
 }

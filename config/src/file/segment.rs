@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Encap, Tpid, Vlan};
+use super::{Encap, Neighbour, OneOrMore, PathMtu, Tpid, Vlan};
 use crate::defaults;
 
 /// A segment: one broadcast domain with a number in the overlay.
@@ -54,6 +54,20 @@ pub struct Segment {
     /// MACs that are where you say; nothing overwrites them.
     #[serde(default, rename = "static", skip_serializing_if = "Vec::is_empty")]
     pub statics: Vec<StaticMac>,
+    /// Answer ARP requests and IPv6 neighbour solicitations from ports here instead of flooding them, where `neighbours`, an
+    /// `ip` of a static MAC or a controller says who has the address (ARP suppression).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub neigh_suppress: Option<bool>,
+    /// Who has which IP address, for `neigh_suppress`. Stands above what a controller says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<Neighbour>,
+    /// What senders on ports hear of packets that do not fit the underlay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_mtu: Option<PathMtu>,
+    /// Name of the access list for all frames that come in, from ports and from tunnels. By default every frame passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_list: Option<String>,
     /// VLAN tags inside of the VNI: `strip` takes off what the port has matched and drops tagged frames from tunnels;
     /// `pass` lets further tags through both ways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +164,9 @@ pub struct StaticMac {
     /// Name of the port that it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
+    /// IP addresses of the station, for `neigh_suppress`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<OneOrMore<IpAddr>>,
     /// The VLAN on the port. By default the port's only one in this segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<Vlan>,

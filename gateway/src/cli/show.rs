@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use clap::{Args, Subcommand};
 use config::types::Mac;
-use gateway::telemetry::{FdbFilter, Request, Show, ask};
+use gateway::telemetry::{FdbFilter, NeighbourFilter, Request, Show, ask};
 
 use super::{Refusal, Socket};
 
@@ -25,6 +25,10 @@ pub enum What {
     Drops(How),
     /// Worker cores: load, bursts, MACs, hand-overs
     Workers(How),
+    /// IP addresses that ARP requests and neighbour solicitations are answered for (neigh_suppress)
+    Neighbours(Neighbours),
+    /// Access lists, rule by rule, with the frames that each decided on
+    Rules(How),
 }
 
 const FDB_HELP: &str = "\
@@ -65,6 +69,16 @@ pub struct Fdb {
     how: How,
 }
 
+/// Which addresses.
+#[derive(Debug, Args)]
+pub struct Neighbours {
+    /// Only those of this VNI, by its number or name
+    #[arg(long, value_name = "VNI")]
+    vni: Option<String>,
+    #[command(flatten)]
+    how: How,
+}
+
 /// Asks and prints.
 pub fn show(what: What) -> Result<(), Refusal> {
     let (show, how) = match what {
@@ -73,6 +87,8 @@ pub fn show(what: What) -> Result<(), Refusal> {
         What::Vteps(how) => (Show::Vteps, how),
         What::Drops(how) => (Show::Drops, how),
         What::Workers(how) => (Show::Workers, how),
+        What::Neighbours(Neighbours { vni, how }) => (Show::Neighbours(NeighbourFilter { vni }), how),
+        What::Rules(how) => (Show::Rules, how),
         What::Fdb(Fdb { vni, port, vtep, mac, limit, how }) => {
             let mac = mac.map(|mac| mac.to_string());
             let limit = limit.or((!how.json).then_some(1000)).filter(|&limit| limit > 0);

@@ -61,6 +61,11 @@ impl Control {
                 self.assign_remote(number, mac, vtep);
             }
         }
+        for &(number, address, mac) in &change.neighbours {
+            if self.overlays.owners.get(&number) == Some(&controller) {
+                self.bind_remote(number, address, mac);
+            }
+        }
         self.publish();
     }
 

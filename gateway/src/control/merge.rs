@@ -134,7 +134,13 @@ impl<H: Fn(Remote) -> bool> Work<H> {
             let Some(settings) = self.merged.model.ports.get_mut(port) else { continue };
             let why = match self.tags.get(&(port, tag)) {
                 None => {
-                    settings.attachments.push(Attachment { tag, segment: index, pcp: None, mac_limit: None });
+                    settings.attachments.push(Attachment {
+                        tag,
+                        segment: index,
+                        pcp: None,
+                        mac_limit: None,
+                        access_list: None,
+                    });
                     self.tags.insert((port, tag), Some(index));
                     continue;
                 }

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod layout;
 pub mod limits;
 mod merge;
+mod neighbours;
 pub mod news;
 mod operate;
 pub mod overlay;
@@ -39,6 +40,7 @@ use self::fdb::Authority;
 use self::ids::EndpointKey;
 use self::journal::{Journal, Names};
 pub use self::layout::Place;
+use self::neighbours::Bindings;
 use self::news::{News, Subject};
 pub use self::operate::{NeedsRestart, UnknownName};
 use self::overlay::Overlays;
@@ -92,6 +94,8 @@ struct Core {
     cpu: u16,
     /// The version of the tables that it was told.
     version: u64,
+    /// The version of the table of neighbours that it was told.
+    neighbours: u64,
     /// Its counters when last asked.
     counters: Box<Counters>,
     /// A box for the next answer, when it is not under way.
@@ -125,6 +129,7 @@ pub struct Control {
     /// Counts the plans.
     version: u64,
     fdb: Authority,
+    bindings: Bindings,
     strangers: Strangers,
     news: News,
     /// What the cores noted.
@@ -156,6 +161,7 @@ impl Control {
             plan,
             version: 0,
             fdb: Authority::default(),
+            bindings: Bindings::default(),
             strangers: Strangers::default(),
             news: News::new(cores.len()),
             journal: Journal::default(),
@@ -166,6 +172,7 @@ impl Control {
             model,
         };
         control.arrange(true, 0);
+        control.rebind();
         // Cores start with these tables and entries.
         control.version = 0;
         control.news = News::new(control.cores.len());
@@ -298,7 +305,7 @@ impl Control {
                     let learns = layout.speaks(id) && !full;
                     std::mem::replace(&mut plan.tables.endpoints[id.index()].learns, learns) != learns
                 }
-                Subject::Mac(_) | Subject::Hops(_) => false,
+                Subject::Mac(_) | Subject::Hops(_) | Subject::Neighbour(..) => false,
             };
             if changed {
                 news.add(subject);
@@ -319,7 +326,7 @@ impl Control {
     /// The next update for a core; the caller sends it. Ask only while there is room in the ring: what is taken here is
     /// not told again. New tables always come first, so whatever follows names only what the core has heard of.
     pub fn next(&mut self, core: usize) -> Option<Update> {
-        let Self { cores, plan, fdb, news, version, .. } = self;
+        let Self { cores, plan, fdb, bindings, news, version, .. } = self;
         let reader = &mut cores[core];
         if reader.stopped {
             return None;
@@ -330,6 +337,10 @@ impl Control {
         if reader.version != *version {
             reader.version = *version;
             return Some(Update::Tables(Box::new(plan.tables.clone())));
+        }
+        if reader.neighbours != bindings.version {
+            reader.neighbours = bindings.version;
+            return Some(Update::Neighbours(bindings.table()));
         }
         // Before the counters: when those are in, so are the notes.
         if reader.reads
@@ -351,6 +362,7 @@ impl Control {
                 Way::Tunnel(tunnel) => Update::Hops(id, tunnel.hops.clone()),
                 _ => Update::Hops(id, Vec::new()),
             },
+            Subject::Neighbour(segment, address) => Update::Bind(segment, address, bindings.entry(segment, address)),
             Subject::Segment(id) => Update::LearnInSegment(id, plan.tables.segments[id.index()].learns),
             Subject::Endpoint(id) => Update::LearnAtEndpoint(id, plan.tables.endpoints[id.index()].learns),
         })
@@ -395,6 +407,7 @@ impl Control {
         self.plan = compile::compile(&underlay, strangers.iter(), naming);
         self.arrange(true, now);
         self.reassign();
+        self.rebind();
     }
 
     /// Brings the plan up to date with the strangers, all else as it is.
@@ -439,6 +452,7 @@ impl Core {
         Self {
             cpu,
             version: 0,
+            neighbours: 0,
             counters: counters(),
             spare: Some(counters()),
             asked: false,

@@ -5,6 +5,7 @@
 //! list grows with the number of things that changed, not with how often they did (CONFORMANCE L2d, CTL2).
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 
 use crate::tables::{EndpointId, FdbKey, SegmentId};
 
@@ -15,6 +16,8 @@ pub enum Subject {
     Mac(FdbKey),
     /// The next hops of a tunnel.
     Hops(EndpointId),
+    /// Who has an address.
+    Neighbour(SegmentId, IpAddr),
     /// Whether a segment learns.
     Segment(SegmentId),
     /// Whether an endpoint learns.

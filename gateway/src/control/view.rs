@@ -54,6 +54,12 @@ pub struct PortView {
     pub from_host: TallyView,
     /// Dropped frames, all reasons.
     pub dropped: u64,
+    /// Requests that came in here and were answered at once (`neigh_suppress`).
+    #[serde(default)]
+    pub answered: u64,
+    /// ICMP errors made for senders here, whose packets did not fit the underlay (`path_mtu`).
+    #[serde(default)]
+    pub told: u64,
 }
 
 /// State of a link.
@@ -218,6 +224,40 @@ pub struct FdbView {
     pub stale: bool,
     /// Seconds since a core last reported its use, for learned MACs (exact to a quarter of the ageing time).
     pub age: Option<u64>,
+}
+
+/// One line of `show neighbours`: who has an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeighbourView {
+    /// Name of the segment.
+    pub vni: String,
+    /// The address.
+    pub ip: String,
+    /// Who has it.
+    pub mac: String,
+    /// It routes.
+    pub router: bool,
+    /// `static` or `controller`.
+    pub origin: String,
+    /// The segment answers requests for it (`neigh_suppress`).
+    pub answered: bool,
+}
+
+/// One line of `show rules`: a rule of an access list, in the order of the lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleView {
+    /// Name of the access list.
+    pub list: String,
+    /// Place in the list, from 1.
+    pub number: u64,
+    /// `permit` or `deny`.
+    pub action: String,
+    /// What a frame must be like, as in the configuration; empty matches all.
+    pub matches: String,
+    /// Frames that it decided on, on all cores.
+    pub hits: u64,
+    /// Where the list applies, like `srv1`, `srv1 vlan 10` or `vni 10010`.
+    pub used_by: Vec<String>,
 }
 
 /// One line of `show drops`: a reason with a count other than zero (or any, when all are asked for).

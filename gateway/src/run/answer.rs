@@ -55,6 +55,15 @@ pub fn answer(control: &mut Control, links: &Links, request: &Request, now: Nano
             let workers = control.view_workers();
             if text { render::workers(&workers).into() } else { json!(workers) }
         }
+        Show::Neighbours(asked) => {
+            let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
+            let neighbours = control.view_neighbours(vni.as_deref());
+            if text { render::neighbours(&neighbours).into() } else { json!(neighbours) }
+        }
+        Show::Rules => {
+            let rules = control.view_rules();
+            if text { render::rules(&rules).into() } else { json!(rules) }
+        }
     })
 }
 

@@ -1,5 +1,9 @@
 //! The views of control as tables for people: at most 100 columns, the answer to "what do I do" below.
 
+mod lists;
+
+pub use lists::{neighbours, rules};
+
 use super::table::{Side::*, Table, short};
 use crate::control::view::{DropView, FdbView, LinkView, PortView, VniView, VtepView, WorkerView};
 
@@ -280,6 +284,8 @@ mod tests {
             to_host: LOTS,
             from_host: LOTS,
             dropped: u64::MAX,
+            answered: u64::MAX,
+            told: u64::MAX,
         };
         let hop = NextHopView {
             port: "up0".into(),

@@ -46,6 +46,19 @@ pub enum Show {
     Drops,
     /// Worker cores.
     Workers,
+    /// Who has which IP address, for ARP and neighbour suppression.
+    Neighbours(NeighbourFilter),
+    /// Access lists: rules and their hits.
+    Rules,
+}
+
+/// Which addresses: all that fit every given field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NeighbourFilter {
+    /// In the segment of this name, or with this number in either encapsulation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vni: Option<String>,
 }
 
 /// What can be done.

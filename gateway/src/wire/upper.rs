@@ -20,7 +20,8 @@ pub struct Upper {
     pub ports: Option<[u16; 2]>,
     /// A fragment that is not the first.
     pub later_fragment: bool,
-    /// A fragment cut so that its ports or flags are hidden from a filter (RFC 1858 sections 3 and 4).
+    /// A fragment cut so that its ports or flags are hidden from a filter (RFC 1858 sections 3 and 4), or a packet that ends
+    /// before its ports although its header promises more.
     pub hiding: bool,
 }
 
@@ -37,10 +38,11 @@ impl Upper {
         }
     }
 
-    /// Fills in what the upper header says. `offset` is the fragment's, in units of 8 bytes; `more` follow.
-    fn read(mut self, payload: &[u8], offset: u16, more: bool) -> Self {
+    /// Fills in what the upper header says. `offset` is the fragment's, in units of 8 bytes; `more` follow. `cut`: the packet
+    /// goes on beyond what is there.
+    fn read(mut self, payload: &[u8], offset: u16, more: bool, cut: bool) -> Self {
         let Ok(protocol) = u8::try_from(self.protocol) else {
-            self.hiding = more && offset == 0;
+            self.hiding = (more || cut) && offset == 0;
             return self;
         };
         self.later_fragment = offset != 0;
@@ -49,7 +51,7 @@ impl Upper {
             self.ports =
                 payload.first_chunk().map(|&[a, b, c, d]| [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]);
             let least = if protocol == TCP { 16 } else { 8 };
-            self.hiding = more && payload.len() < least;
+            self.hiding = more && payload.len() < least || cut && self.ports.is_none();
         }
         // A second fragment that starts within the TCP header would write over the flags of the first.
         self.hiding |= protocol == TCP && offset == 1;
@@ -63,12 +65,13 @@ fn v4(packet: &[u8]) -> Option<Upper> {
     if header[0] >> 4 != 4 || len < 20 {
         return None;
     }
-    let total = usize::from(u16::from_be_bytes([header[2], header[3]])).min(packet.len());
+    let promised = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    let (total, cut) = (promised.min(packet.len()), promised > packet.len());
     let fragment = u16::from_be_bytes([header[6], header[7]]);
     let address = |at: usize| header[at..].first_chunk().map_or(0, |bytes| u128::from(u32::from_be_bytes(*bytes)));
     let upper =
         Upper { family: 4, addresses: [address(12), address(16)], protocol: u16::from(header[9]), ..Upper::NONE };
-    Some(upper.read(packet.get(len..total).unwrap_or_default(), fragment & 0x1fff, fragment & 0x2000 != 0))
+    Some(upper.read(packet.get(len..total).unwrap_or_default(), fragment & 0x1fff, fragment & 0x2000 != 0, cut))
 }
 
 fn v6(packet: &[u8]) -> Option<Upper> {
@@ -76,8 +79,9 @@ fn v6(packet: &[u8]) -> Option<Upper> {
     if header[0] >> 4 != 6 {
         return None;
     }
-    let total = (ip::V6_HEADER + usize::from(u16::from_be_bytes([header[4], header[5]]))).min(packet.len());
-    let packet = packet.get(..total)?;
+    let promised = ip::V6_HEADER + usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let cut = promised > packet.len();
+    let packet = packet.get(..promised.min(packet.len()))?;
     let address = |at: usize| header[at..].first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
     let mut upper = Upper { family: 6, addresses: [address(8), address(24)], ..Upper::NONE };
     let (mut next, mut at) = (header[6], ip::V6_HEADER);
@@ -89,7 +93,7 @@ fn v6(packet: &[u8]) -> Option<Upper> {
             _ if offset != 0 => None,
             0 | 43 | 60 | 135 | 139 | 140 => match packet.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
                 Some(&[following, words]) => Some((following, 8 + usize::from(words) * 8)),
-                None => return Some(upper.read(&[], offset, more)),
+                None => return Some(upper.read(&[], offset, more, cut)),
             },
             ip::FRAGMENT => match packet.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
                 Some(header) => {
@@ -97,17 +101,17 @@ fn v6(packet: &[u8]) -> Option<Upper> {
                     (offset, more) = (field >> 3, field & 1 != 0);
                     Some((header[0], 8))
                 }
-                None => return Some(upper),
+                None => return Some(upper.read(&[], offset, more, cut)),
             },
             _ => None,
         };
         let Some((following, len)) = step else {
             upper.protocol = u16::from(next);
-            return Some(upper.read(packet.get(at..).unwrap_or_default(), offset, more));
+            return Some(upper.read(packet.get(at..).unwrap_or_default(), offset, more, cut));
         };
         (next, at) = (following, at + len);
     }
-    Some(upper.read(&[], offset, more))
+    Some(upper.read(&[], offset, more, cut))
 }
 
 #[cfg(test)]
@@ -156,5 +160,7 @@ mod tests {
         for len in 0..bytes.len() {
             assert!(of(&bytes[..len]).ports.is_none(), "{len} bytes");
         }
+        bytes[50..52].fill(0);
+        assert_eq!((of(&bytes).hiding, of(&bytes[..58]).hiding), (false, true), "cut before its ports");
     }
 }

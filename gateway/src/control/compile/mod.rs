@@ -3,6 +3,7 @@
 //!
 //! The cost grows with what is configured: one walk over ports, segments and flood lists.
 
+pub mod access;
 mod floods;
 pub mod hops;
 mod ports;
@@ -44,11 +45,13 @@ pub struct Naming {
     pub segments: Ids<SegmentKey>,
     /// Endpoints; number 0 is none.
     pub endpoints: Ids<EndpointKey>,
+    /// Rules of access lists, for their counts.
+    pub rules: access::Serials,
 }
 
 impl Default for Naming {
     fn default() -> Self {
-        Self { segments: Ids::new(0, 1 << 16), endpoints: Ids::new(1, 0) }
+        Self { segments: Ids::new(0, 1 << 16), endpoints: Ids::new(1, 0), rules: access::Serials::default() }
     }
 }
 
@@ -116,6 +119,7 @@ pub fn compile<'a>(
     ports::compile(&mut plan, underlay, naming);
     plan.segments(model, naming, &groups);
     plan.tables.underlay = terminus(model, &plan.groups);
+    plan.tables.rules = access::compile(model, &mut naming.rules);
     plan.tables.endpoints.resize_with(naming.endpoints.len(), Endpoint::default);
     plan.layout.endpoints.resize(naming.endpoints.len(), None);
     plan.layout.ports = model.ports.iter().map(|port| port.mac_limit).collect();

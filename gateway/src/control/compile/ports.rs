@@ -3,7 +3,7 @@
 use config::types::{Attachment as Settings, Model, Port, Tag};
 
 use super::hops::Underlay;
-use super::{Naming, Plan, PortFacts, Rest};
+use super::{Naming, Plan, PortFacts, Rest, access};
 use crate::control::ids::EndpointKey;
 use crate::frame::PortId;
 use crate::tables::{Attachment, Binding, Duties, EndpointId, ListId, PortTable, QinQ, SegmentId, UnderlaySide, Way};
@@ -21,7 +21,11 @@ pub fn compile(plan: &mut Plan, underlay: &Underlay<'_>, naming: &mut Naming) {
             let key = EndpointKey::Attachment(port, attachment.tag, segment);
             let rest = Rest { port: Some(port), segment: Some(segment), limit: attachment.mac_limit, speaks: true };
             let (id, _) = plan.endpoint(naming, key, rest);
-            plan.tables.endpoints[id.index()].way = Way::Attachment(endpoint(attachment, port, segment, table.mtu));
+            plan.tables.endpoints[id.index()].way = Way::Attachment(Attachment {
+                duties: duties(underlay.model, settings, attachment),
+                lists: [settings.access_list, attachment.access_list].map(access::id),
+                ..endpoint(attachment, port, segment, table.mtu)
+            });
             bind(&mut table, attachment.tag, id);
             ids.push(id);
         }
@@ -60,6 +64,14 @@ fn endpoint(settings: &Settings, port: PortId, segment: SegmentId, mtu: u16) -> 
         duties: Duties::default(),
         lists: [ListId::default(); 2],
     }
+}
+
+/// What is asked of frames that come in on an attachment.
+fn duties(model: &Model, port: &Port, attachment: &Settings) -> Duties {
+    let segment = &model.segments[attachment.segment];
+    let listed = port.access_list.or(attachment.access_list).or(segment.access_list).is_some();
+    let rules = if listed { Duties::RULES } else { 0 };
+    Duties(rules | if segment.suppress { Duties::SUPPRESS } else { 0 })
 }
 
 /// TPID and TCI of each tag, wire order, PCP and DEI zero.

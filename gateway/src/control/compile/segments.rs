@@ -1,8 +1,11 @@
 //! A segment's line in the tables: prepared tunnel headers, groups, ages.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use config::types::{Encap, Model, Place, Remote, Segment as Settings, Vni};
 
-use crate::tables::Segment;
+use super::access;
+use crate::tables::{Duties, Segment};
 
 /// The segment's numbers on the wire (CONFORMANCE ISO4: one for each encapsulation).
 pub fn numbers(segment: &Settings) -> impl Iterator<Item = (Encap, Vni)> {
@@ -39,8 +42,13 @@ pub fn compile(settings: &Settings, flood: u32, members: u32, age_class: u8) -> 
         checksum_v4: [false, true].map(|rule| settings.outer.checksum_v4.unwrap_or(rule)),
         checksum_v6: settings.outer.checksum_v6,
         zero_v6: settings.outer.zero_checksum_v6_accept,
-        tells: true,
-        ..Segment::default()
+        duties: Duties(if settings.access_list.is_some() { Duties::RULES } else { 0 }),
+        list: access::id(settings.access_list),
+        tells: settings.path_mtu.tell,
+        tellers: (
+            settings.path_mtu.source_v4.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            settings.path_mtu.source_v6.unwrap_or(Ipv6Addr::UNSPECIFIED),
+        ),
     }
 }
 

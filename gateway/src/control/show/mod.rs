@@ -1,6 +1,7 @@
 //! Control's answers to `show`: what is configured, what is in force, what the cores counted when last asked.
 
 mod fdb;
+mod rules;
 mod vteps;
 
 use config::types::{Accept, Attachment, Flood, Model, Port};
@@ -66,6 +67,8 @@ impl Control {
             to_host: counted.to_host.into(),
             from_host: counted.from_host.into(),
             dropped: counted.drops.iter().sum(),
+            answered: counted.answered,
+            told: counted.told,
         }
     }
 

@@ -4,6 +4,7 @@ mod configuration;
 mod convergence;
 mod learning;
 mod limits;
+mod neighbours;
 mod overlays;
 mod scale;
 mod show;
