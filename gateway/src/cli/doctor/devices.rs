@@ -34,6 +34,11 @@ pub fn look(machine: &Machine, model: Option<&Model>, findings: &mut Findings) {
     }
 }
 
+/// The script that binds devices, by the name that it has here.
+fn bind(machine: &Machine) -> &'static str {
+    if machine.has("/usr/sbin/causeway-bind") { "causeway-bind" } else { "scripts/bind" }
+}
+
 /// The address at the beginning of a device string.
 fn pci_address(device: &str) -> Option<&str> {
     let name = device.split(',').next().unwrap_or(device);
@@ -59,7 +64,7 @@ fn pci(machine: &Machine, port: &Port, address: &str, workers: &[u16], findings:
     let name = &port.name;
     let at = format!("{DEVICES}/{address}");
     if !machine.has(&at) {
-        let cure = "'lspci -D | grep -i net' lists them, as does 'scripts/bind --status'";
+        let cure = format!("'lspci -D | grep -i net' lists them, as does '{} --status'", bind(machine));
         return findings.stops(CHECK, format!("port {name}: there is no PCI device {address}"), cure);
     }
     if !machine.text(&format!("{at}/class")).is_some_and(|class| class.starts_with("0x02")) {
@@ -76,11 +81,13 @@ fn pci(machine: &Machine, port: &Port, address: &str, workers: &[u16], findings:
         Some(driver) => findings.stops(
             CHECK,
             format!("port {name}: the kernel's {driver} has {address}"),
-            format!("scripts/bind {address} now, and 'driverctl set-override {address} vfio-pci' for good"),
+            format!("'{} {address}' now, and 'driverctl set-override {address} vfio-pci' for good", bind(machine)),
         ),
-        None => {
-            findings.stops(CHECK, format!("port {name}: no driver has {address}"), format!("scripts/bind {address}"))
-        }
+        None => findings.stops(
+            CHECK,
+            format!("port {name}: no driver has {address}"),
+            format!("{} {address}", bind(machine)),
+        ),
     }
     slot(machine, &format!("port {name}"), &at, findings);
     node(machine, name, &at, workers, findings);
@@ -173,7 +180,7 @@ fn inventory(machine: &Machine, findings: &mut Findings) {
             false => findings.note(
                 "device",
                 format!("{address} is with {driver}"),
-                format!("where it shall be a port: scripts/bind {address}"),
+                format!("where it shall be a port: {} {address}", bind(machine)),
             ),
         }
         slot(machine, address, &format!("{DEVICES}/{address}"), findings);
