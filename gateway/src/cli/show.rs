@@ -29,6 +29,8 @@ pub enum What {
     Neighbours(Neighbours),
     /// Access lists, rule by rule, with the frames that each decided on
     Rules(How),
+    /// Controllers (OVSDB): connection, what they have in force, and rows that are not followed, with reasons
+    Controllers(How),
 }
 
 const FDB_HELP: &str = "\
@@ -89,6 +91,7 @@ pub fn show(what: What) -> Result<(), Refusal> {
         What::Workers(how) => (Show::Workers, how),
         What::Neighbours(Neighbours { vni, how }) => (Show::Neighbours(NeighbourFilter { vni }), how),
         What::Rules(how) => (Show::Rules, how),
+        What::Controllers(how) => (Show::Controllers, how),
         What::Fdb(Fdb { vni, port, vtep, mac, limit, how }) => {
             let mac = mac.map(|mac| mac.to_string());
             let limit = limit.or((!how.json).then_some(1000)).filter(|&limit| limit > 0);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use config::types::{Attachment, Encap, Flood, Model, Remote, Segment, Tag};
 
-use super::overlay::{Controller, Number, OverlayFlood, OverlaySegment, Overlays, Refusal};
+use super::overlay::{Controller, Number, OverlayFlood, OverlaySegment, Overlays, Part, Refusal};
 
 /// Segments that have numbers (CONFORMANCE ISO1: a number is never shared).
 const MOST_SEGMENTS: usize = 65_535;
@@ -98,11 +98,11 @@ impl<H: Fn(Remote) -> bool> Work<H> {
                 true => format!("{number} is there twice: give each its own number"),
                 false => format!("{number} belongs to {}: let one controller have it", owner.name()),
             };
-            return self.refuse(controller, number, None, why);
+            return self.refuse(controller, number, Part::Whole, why);
         }
         let Some(index) = self.index(wanted) else {
             let why = format!("there are {MOST_SEGMENTS} segments already: remove some");
-            return self.refuse(controller, number, None, why);
+            return self.refuse(controller, number, Part::Whole, why);
         };
         self.merged.owners.insert(number, controller);
         self.attach(controller, index, wanted);
@@ -155,7 +155,7 @@ impl<H: Fn(Remote) -> bool> Work<H> {
                     format!("{} of port {} is the underlay's: bind another VLAN", in_words(tag), settings.name)
                 }
             };
-            self.refuse(controller, wanted.number, Some((port, tag)), why);
+            self.refuse(controller, wanted.number, Part::Attachment((port, tag)), why);
         }
     }
 
@@ -180,14 +180,14 @@ impl<H: Fn(Remote) -> bool> Work<H> {
             Flood::Group { group, .. } if !to.is_empty() => {
                 let why = format!("the configuration floods it to the group {group}: remove 'group' to flood to VTEPs");
                 segment.known.extend(to.iter().map(remote));
-                self.refuse(controller, number, None, why);
+                self.refuse(controller, number, Part::Flood, why);
             }
             Flood::Group { .. } => {}
         }
     }
 
-    fn refuse(&mut self, controller: Controller, number: Number, attachment: Option<(usize, Tag)>, why: String) {
-        self.merged.refused.entry(controller).or_default().push(Refusal { number, attachment, why });
+    fn refuse(&mut self, controller: Controller, number: Number, part: Part, why: String) {
+        self.merged.refused.entry(controller).or_default().push(Refusal { number, part, why });
     }
 }
 

@@ -98,10 +98,21 @@ impl Change {
 pub struct Refusal {
     /// The segment.
     pub number: Number,
-    /// The tags of a port that it wanted to bind; `None` is the segment or its flooding as a whole.
-    pub attachment: Option<PortTag>,
+    /// Which part of it.
+    pub part: Part,
     /// Why, and what to do.
     pub why: String,
+}
+
+/// A part of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// Its flood list.
+    Flood,
+    /// Tags of a port.
+    Attachment(PortTag),
 }
 
 /// What a controller is told in return.

@@ -320,3 +320,88 @@ pub struct WorkerView {
     /// Updates that wait for room in the ring to this worker.
     pub backlog: u64,
 }
+
+/// One line of `show controllers`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControllerView {
+    /// `ovsdb`.
+    pub name: String,
+    /// Where it is, such as `unix:/run/openvswitch/db.sock`.
+    pub target: String,
+    /// `connected`, `connecting`, `reading` (the database is being read), or `lost`.
+    pub state: String,
+    /// Seconds since it is in that state.
+    pub since: u64,
+    /// What went wrong last, and what to do.
+    pub error: Option<String>,
+    /// What this gateway is called there.
+    pub switch: String,
+    /// Seconds since it last changed something here.
+    pub last_change: Option<u64>,
+    /// It is away, or empty since it came back, and what it said before is in force.
+    pub stale: bool,
+    /// Seconds until what is stale is forgotten; `None` never.
+    pub swept_in: Option<u64>,
+    /// What is in force.
+    pub applied: AppliedView,
+    /// What we published.
+    pub published: PublishedView,
+    /// Rows that are not followed: the first thousand.
+    pub rejected: Vec<RejectedView>,
+    /// How many those rows are.
+    pub rejected_rows: u64,
+    /// Controllers of the database server.
+    pub managers: Vec<ManagerView>,
+}
+
+/// What a controller has in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedView {
+    /// Segments.
+    pub segments: u64,
+    /// Tags of ports.
+    pub bindings: u64,
+    /// MACs behind other VTEPs.
+    pub macs: u64,
+    /// Other VTEPs.
+    pub vteps: u64,
+    /// IP addresses with their MACs.
+    pub neighbours: u64,
+}
+
+/// What was published to a controller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedView {
+    /// Ports.
+    pub ports: u64,
+    /// MACs on our ports.
+    pub macs: u64,
+    /// Tunnels.
+    pub tunnels: u64,
+    /// Transactions that were taken.
+    pub transactions: u64,
+    /// Transactions that were refused (each is tried again).
+    pub refused: u64,
+}
+
+/// A row that is not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedView {
+    /// Its table.
+    pub table: String,
+    /// What tells it from others.
+    pub row: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// A controller of the database server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagerView {
+    /// `tcp:10.0.0.5:6640`.
+    pub target: String,
+    /// It is connected.
+    pub connected: bool,
+    /// The server's words: state, last error.
+    pub status: String,
+}

@@ -5,6 +5,8 @@ use gateway::control::{Control, FdbFilter, Nanos};
 use gateway::telemetry::{Request, Show, Verb, render};
 use serde_json::{Value, json};
 
+use super::controllers::Controllers;
+
 /// The state of the ports' links, by port.
 pub struct Links(pub Box<dyn Fn(usize) -> Option<LinkView>>);
 
@@ -16,7 +18,13 @@ impl Links {
 }
 
 /// What control says to a request.
-pub fn answer(control: &mut Control, links: &Links, request: &Request, now: Nanos) -> Result<Value, String> {
+pub fn answer(
+    control: &mut Control,
+    links: &Links,
+    controllers: &Controllers,
+    request: &Request,
+    now: Nanos,
+) -> Result<Value, String> {
     let text = request.text;
     let show = match &request.verb {
         Verb::Show(show) => show,
@@ -63,6 +71,10 @@ pub fn answer(control: &mut Control, links: &Links, request: &Request, now: Nano
         Show::Rules => {
             let rules = control.view_rules();
             if text { render::rules(&rules).into() } else { json!(rules) }
+        }
+        Show::Controllers => {
+            let controllers = controllers.view();
+            if text { render::controllers(&controllers).into() } else { json!(controllers) }
         }
     })
 }

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use config::types::Idle;
 use crossbeam::channel::{Receiver, Sender, select};
+use gateway::control::overlay::{self, Controller};
 use gateway::control::{Control, Event, Nanos, Resolution};
 use gateway::frame::PortId;
 use gateway::link::Link;
 use gateway::telemetry::Request;
 
 use super::answer::{Links, answer};
+use super::controllers::Controllers;
 use super::pulse::{Change, Pulses};
 use super::service::Service;
 use super::underlay::Underlay;
@@ -25,6 +27,8 @@ pub enum Message {
     Ready,
     /// A worker ended though nobody asked it to.
     Failed(String),
+    /// A controller wants something.
+    Overlay(Controller, overlay::Change),
     /// Read the configuration again.
     Reload,
     /// Stop.
@@ -71,6 +75,8 @@ pub struct Desk<F> {
     pub pulses: Pulses,
     /// Who started us and wants to know how we are.
     pub service: Service,
+    /// Who else has a say.
+    pub controllers: Controllers,
 }
 
 /// Questions that wait for counters.
@@ -115,6 +121,10 @@ impl<F> Desk<F> {
                     }
                 }
                 Some(Message::Failed(why)) => return Err(why),
+                Some(Message::Overlay(controller, change)) => {
+                    self.control.overlay(controller, change, now);
+                    happened = now;
+                }
                 Some(Message::Reload) => self.reload_now(),
                 Some(Message::Stop) => return Ok(()),
                 None => {}
@@ -169,6 +179,7 @@ impl<F> Desk<F> {
         if let Some(groups) = effects.groups {
             self.underlay.join(&groups);
         }
+        self.controllers.serve(&mut self.control);
     }
 
     /// Answers questions once every core has counted for them.
@@ -176,7 +187,7 @@ impl<F> Desk<F> {
         if self.control.has_counters() || now.saturating_sub(questions.since) > COUNTING {
             for (request, reply) in questions.asked.drain(..) {
                 // Who asked may have gone.
-                let _ = reply.send(answer(&mut self.control, &self.carriers, &request, now));
+                let _ = reply.send(answer(&mut self.control, &self.carriers, &self.controllers, &request, now));
             }
         }
         if questions.asked.is_empty() && !questions.next.is_empty() {
@@ -229,7 +240,10 @@ impl<F> Desk<F> {
         let now = self.now();
         let done = (self.reload)().and_then(|model| self.control.reload(model, now).map_err(|error| error.to_string()));
         match done {
-            Ok(()) => log::info!("the configuration was read again and is in force"),
+            Ok(()) => {
+                self.controllers.reloaded(self.control.configured());
+                log::info!("the configuration was read again and is in force");
+            }
             Err(refusal) => log::error!("the configuration was not taken over: {refusal}"),
         }
         self.service.ready(&format!("forwarding: {}", self.motto));

@@ -5,6 +5,7 @@
 
 mod act;
 mod answer;
+mod controllers;
 mod desk;
 pub mod host;
 mod pulse;
@@ -30,6 +31,7 @@ use gateway::telemetry::{Request, Server};
 use gateway::worker::{Worker, handoffs};
 
 use self::answer::Links;
+use self::controllers::Controllers;
 use self::desk::{Answer, Desk, Message};
 use self::pulse::Pulses;
 use self::service::Service;
@@ -176,12 +178,32 @@ where
     let motto = motto(&model);
     let reload = Box::new(move || load(&file));
     let service = Service::of_environment();
-    let mut desk =
-        Desk { control, underlay, links: rings, inbox, carriers, reload, motto, start: clock, pulses, service };
     rights::keep(rights::for_running(&model));
+    let controllers = match &failed {
+        None => Controllers::start(&model, &tell),
+        Some(_) => Ok(Controllers::default()),
+    };
+    let controllers = controllers.unwrap_or_else(|why| {
+        failed = Some(why);
+        Controllers::default()
+    });
+    let mut desk = Desk {
+        control,
+        underlay,
+        links: rings,
+        inbox,
+        carriers,
+        reload,
+        motto,
+        start: clock,
+        pulses,
+        service,
+        controllers,
+    };
     let worked = failed.map_or_else(|| desk.work(), Err);
     log::info!("stopping");
     desk.service.stopping();
+    drop(std::mem::take(&mut desk.controllers));
     let stopped = desk.stop(|| workers.iter().all(JoinHandle::is_finished), PATIENCE);
     drop(twin_threads);
     if !stopped {

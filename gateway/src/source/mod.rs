@@ -13,6 +13,7 @@ pub mod error;
 pub mod membership;
 pub mod namespace;
 pub mod netlink;
+pub mod ovsdb;
 mod rtnl;
 mod setup;
 pub mod twin;

@@ -5,7 +5,7 @@ mod lists;
 pub use lists::{neighbours, rules};
 
 use super::table::{Side::*, Table, short};
-use crate::control::view::{DropView, FdbView, LinkView, PortView, VniView, VtepView, WorkerView};
+use crate::control::view::{ControllerView, DropView, FdbView, LinkView, PortView, VniView, VtepView, WorkerView};
 
 /// Columns of the widest line.
 const WIDTH: usize = 100;
@@ -187,6 +187,67 @@ pub fn drops(drops: &[DropView]) -> String {
         wrap(&drop.cure, "    ", &mut text);
     }
     text
+}
+
+/// `show controllers`.
+pub fn controllers(controllers: &[ControllerView]) -> String {
+    if controllers.is_empty() {
+        return "no controller: the configuration has no 'control'\n".into();
+    }
+    let mut text = String::new();
+    for one in controllers {
+        let ControllerView { applied, published, .. } = one;
+        text += &format!("{} {}\n", one.name, one.target);
+        let mut line = |name: &str, what: &str| wrap(&format!("{name}: {what}"), "    ", &mut text);
+        line("state", &format!("{} for {} s, as {}", one.state, one.since, one.switch));
+        if one.stale {
+            let until = one.swept_in.map_or("for ever".into(), |seconds| format!("for {seconds} s more"));
+            line("stale", &format!("what it wanted before is in force {until} (control.ovsdb.stale)"));
+        }
+        let changed = one.last_change.map_or("never".into(), |seconds| format!("{seconds} s ago"));
+        line("changed", &changed);
+        line(
+            "in force",
+            &format!(
+                "{}, {}, {} behind {}, {}",
+                count(applied.segments, "segment"),
+                count(applied.bindings, "VLAN"),
+                count(applied.macs, "MAC"),
+                count(applied.vteps, "VTEP"),
+                count(applied.neighbours, "neighbour")
+            ),
+        );
+        line(
+            "published",
+            &format!(
+                "{}, {}, {}, in {}, {} refused",
+                count(published.ports, "port"),
+                count(published.macs, "MAC"),
+                count(published.tunnels, "tunnel"),
+                count(published.transactions, "transaction"),
+                published.refused
+            ),
+        );
+        for manager in &one.managers {
+            let state = if manager.connected { "connected" } else { "not connected" };
+            line("manager", &format!("{} {state} ({})", manager.target, manager.status));
+        }
+        line("rejected", &count(one.rejected_rows, "row"));
+        if let Some(error) = &one.error {
+            line("error", error);
+        }
+        for row in &one.rejected {
+            wrap(&format!("{} {}: {}", row.table, row.row, row.reason), "    ", &mut text);
+        }
+        if one.rejected_rows > one.rejected.len() as u64 {
+            text += &format!("    and {} more\n", one.rejected_rows - one.rejected.len() as u64);
+        }
+    }
+    text
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// `show workers`.

@@ -46,6 +46,8 @@ pub enum Show {
     Drops,
     /// Worker cores.
     Workers,
+    /// Controllers and what they have in force.
+    Controllers,
     /// Who has which IP address, for ARP and neighbour suppression.
     Neighbours(NeighbourFilter),
     /// Access lists: rules and their hits.

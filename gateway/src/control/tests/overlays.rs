@@ -6,7 +6,7 @@ use config::types::{Encap, Flood, Mac, Tag, Vid, Vni};
 
 use super::OFFICE;
 use crate::control::FdbFilter;
-use crate::control::overlay::{Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Refusal};
+use crate::control::overlay::{Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Part, Refusal};
 use crate::control::testing::{Gateway, address, mac};
 use crate::tables::{FdbKey, Origin};
 
@@ -128,7 +128,7 @@ fn a_segment_of_the_file_takes_a_controllers_vteps_and_macs_and_keeps_its_own() 
     assert_eq!(gateway.flood(office), ["10.0.0.12", "10.0.0.13", "10.0.0.21"].map(address));
     assert!(gateway.is_behind(office, 9, "10.0.0.21"));
     let refused = gateway.hears(Controller::Ovsdb).refused.expect("VLAN 20 is segment 200's");
-    let [Refusal { number, attachment: Some((1, tag)), why }] = &refused[..] else { panic!("{refused:?}") };
+    let [Refusal { number, part: Part::Attachment((1, tag)), why }] = &refused[..] else { panic!("{refused:?}") };
     assert_eq!((*number, *tag), (office, vlan(20)));
     assert!(why.contains("in segment 200 already"), "{why}");
     gateway.says(Controller::Ovsdb, Some(Vec::new()), Vec::new());
