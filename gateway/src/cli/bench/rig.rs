@@ -18,6 +18,11 @@ const QUIET: Duration = Duration::from_millis(100);
 /// Parts of the no-drop rate at which latency is measured.
 const LOADS: [f64; 2] = [0.5, 0.9];
 
+/// A trial counts when at least this part of its rate was sent.
+const REACHED: f64 = 0.98;
+/// From this part of the time on it is told that others ran on the generator's core.
+const DISTURBED: f64 = 0.01;
+
 /// What is measured in one go.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -73,7 +78,8 @@ impl<D: Driver> Rig<'_, D> {
     pub fn teach(&mut self, job: Job, macs: u32) -> Result<(), Refusal> {
         let longest = Duration::from_secs_f64(5.0 + f64::from(macs) / TEACHING * 4.0);
         for side in [job.from().across(), job.from()] {
-            let trial = Trial { most: macs.into(), ..self.trial(side, vec![60], macs, Some(TEACHING)) };
+            // Nothing may be given up here: what is not learned would be flooded later.
+            let trial = Trial { most: macs.into(), give_up: false, ..self.trial(side, vec![60], macs, Some(TEACHING)) };
             self.run(trial, longest)?;
         }
         Ok(())
@@ -81,6 +87,7 @@ impl<D: Driver> Rig<'_, D> {
 
     /// Measures a cell.
     pub fn measure(&mut self, cell: &Cell, figures: &mut Figures) -> Result<(), Refusal> {
+        let (began, waited) = (Instant::now(), waited());
         let length = Duration::from_secs_f64(cell.duration);
         let from = cell.job.from();
         let attempt = |rig: &mut Self, rate: Option<f64>| {
@@ -90,12 +97,28 @@ impl<D: Driver> Rig<'_, D> {
             Ok::<_, Refusal>(passed)
         };
 
+        // Told with whatever comes of it: figures of a core that others use too are not the gateway's.
+        let disturbed = || {
+            let part = (self::waited() - waited).as_secs_f64() / began.elapsed().as_secs_f64();
+            (part > DISTURBED).then(|| {
+                format!(
+                    "others had the generator's core for {:.0} % of the time, so these are not the gateway's limits; give \
+                     both cores to nobody else (isolcpus, --cores)",
+                    part * 100.0
+                )
+            })
+        };
+        let noted = |note: Option<&str>| {
+            let notes: Vec<String> = note.map(str::to_owned).into_iter().chain(disturbed()).collect();
+            (!notes.is_empty()).then(|| notes.join("\n  "))
+        };
+
         if let Some(rate) = cell.rate {
             let passed = attempt(self, Some(rate))?;
-            let slow = passed.offered() < rate * 0.98;
+            let slow = passed.offered() < rate * REACHED;
             let note = slow.then_some("the generator did not reach the rate that was asked for");
             let name = format!("{:.3} Mpps", rate / 1e6);
-            figures.add(cell, 1, None, &[Figure { name, passed }], note);
+            figures.add(cell, 1, None, &[Figure { name, passed }], noted(note).as_deref());
             return Ok(());
         }
 
@@ -113,14 +136,17 @@ impl<D: Driver> Rig<'_, D> {
             while let Some(rate) = search.next() {
                 let passed = attempt(self, Some(rate))?;
                 trials += 1;
-                search.tell(rate, good(&passed));
-                if good(&passed) && best.as_ref().is_none_or(|best| best.offered() < passed.offered()) {
+                // A rate that the generator did not reach is not proved.
+                let proved = good(&passed) && passed.offered() >= rate * REACHED;
+                search.tell(rate, proved);
+                if proved && best.as_ref().is_none_or(|best| best.offered() < passed.offered()) {
                     best = Some(passed);
                 }
             }
         }
         let Some(best) = best else {
-            figures.add(cell, trials, None, &[], Some("every rate lost frames; allow some with --loss"));
+            let note = noted(Some("every rate lost frames; allow some with --loss"));
+            figures.add(cell, trials, None, &[], note.as_deref());
             return Ok(());
         };
         let mut loads = Vec::new();
@@ -128,7 +154,13 @@ impl<D: Driver> Rig<'_, D> {
             let passed = attempt(self, Some(best.offered() * part))?;
             loads.push(Figure { name: format!("{:.0} %", part * 100.0), passed });
         }
-        figures.add(cell, trials, Some(&Figure { name: "no drop".into(), passed: best }), &loads, note);
+        figures.add(
+            cell,
+            trials,
+            Some(&Figure { name: "no drop".into(), passed: best }),
+            &loads,
+            noted(note).as_deref(),
+        );
         Ok(())
     }
 
@@ -167,4 +199,11 @@ impl<D: Driver> Rig<'_, D> {
             }
         }
     }
+}
+
+/// How long this thread has waited for its core so far.
+fn waited() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
 }
