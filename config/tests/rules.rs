@@ -29,6 +29,10 @@ vnis:
     static:
       - {mac: "02:00:00:00:00:05", vtep: 10.0.0.12}
       - {mac: "02:00:00:00:00:06", port: srv1, vlan: 10}
+    neigh_suppress: true
+    neighbours: [{ip: 192.0.2.7, mac: "02:00:00:00:00:07"}, {ip: "2001:db8:7::7", mac: "02:00:00:00:00:07", router: true}]
+    path_mtu: {tell: true, source: [192.0.2.254, "2001:db8:7::fe"]}
+    access_list: web
   - vni: 10020
     encap: geneve
     flood: {group: 239.1.1.1, port: up0}
@@ -36,6 +40,12 @@ vnis:
     tos: 184
     options: [{class: 0x0103, type: 1, data: "00000001"}]
 api: {group: adm, mode: "0660"}
+access_lists:
+  - name: web
+    rules:
+      - {action: permit, protocol: tcp, destination_port: 80-443, source: 10.1.0.0/16}
+      - {action: deny, source_mac: "02:00:00:00:00:00/ff:ff:00:00:00:00", ethertype: 0x88cc}
+      - {action: deny, destination: 10.9.9.9, fragments: true}
 "#;
 
 /// What is said about a text, problems or warnings.
@@ -443,4 +453,95 @@ fn problems_are_json_too() {
     assert_eq!(json[0]["severity"], "error");
     assert_eq!(json[1]["line"], 2);
     assert_eq!(problems.errors(), 2);
+}
+
+#[test]
+fn neighbours_and_path_mtu() {
+    let ip = "{ip: 192.0.2.7,";
+    check(
+        Severity::Error,
+        &[
+            (ip, "{", "vnis[0].neighbours[0].ip", "'ip' is missing"),
+            (ip, "{ip: 224.0.0.7,", "vnis[0].neighbours[0].ip", "224.0.0.7 is no station's address"),
+            (ip, "{ip: 192.0.2.7/24,", "vnis[0].neighbours[0].ip", "has a prefix length"),
+            (ip, "{ip: 192.0.2.7, router: true,", "vnis[0].neighbours[0].router", "ARP has no such flag"),
+            (ip, "{ip: 192.0.2.7, routes: true,", "vnis[0].neighbours[0].routes", "did you mean 'router'?"),
+            (
+                "{ip: \"2001:db8:7::7\", mac: \"02:00:00:00:00:07\", router: true}",
+                "{ip: 192.0.2.7, mac: \"02:00:00:00:00:08\"}",
+                "vnis[0].neighbours[1].ip",
+                "192.0.2.7 is given twice in this VNI, first in line 28",
+            ),
+            ("vlan: 10}\n    neigh", "vlan: 10, ip: 192.0.2.7}\n    neigh", "vnis[0].static[1].ip", "is given twice"),
+            ("neigh_suppress: true", "neigh_suppress: on", "vnis[0].neigh_suppress", "write true"),
+            ("neigh_suppress:", "neigh_supress:", "vnis[0].neigh_supress", "did you mean 'neigh_suppress'?"),
+            (
+                "[192.0.2.254, \"2001:db8:7::fe\"]",
+                "[192.0.2.254, 192.0.2.253]",
+                "vnis[0].path_mtu.source[1]",
+                "a second",
+            ),
+            ("{tell: true,", "{tell: false,", "vnis[0].path_mtu.source", "'source' with 'tell: false'"),
+        ],
+    );
+    check(
+        Severity::Warning,
+        &[("neigh_suppress: true", "neigh_suppress: false", "vnis[0].neighbours[0].ip", "without 'neigh_suppress'")],
+    );
+}
+
+#[test]
+fn access_lists() {
+    let (rules, first) = ("access_lists[0].rules", "access_lists[0].rules[0]");
+    let at = |key: &str| -> &'static str { format!("{first}.{key}").leak() };
+    let second = |key: &str| -> &'static str { format!("{rules}[1].{key}").leak() };
+    check(
+        Severity::Error,
+        &[
+            ("access_list: web", "access_list: wed", "vnis[0].access_list", "did you mean 'web'?"),
+            (
+                "pcp: 3}",
+                "pcp: 3, access_list: none}",
+                "ports[1].vlans[0].access_list",
+                "there is no access list 'none'",
+            ),
+            ("mtu: 1500", "access_list: none", "ports[1].access_list", "there is no access list 'none'"),
+            ("{action: permit,", "{", at("action"), "'permit' or 'deny'"),
+            ("{action: permit,", "{action: allow,", at("action"), "'permit' or 'deny'"),
+            ("protocol: tcp,", "protocol: tpc,", at("protocol"), "did you mean 'tcp'?"),
+            ("protocol: tcp,", "protocol: 300,", at("protocol"), "use 0 to 255"),
+            ("protocol: tcp,", "protocol: icmp,", at("destination_port"), "add 'protocol: tcp' or 'protocol: udp'"),
+            ("protocol: tcp,", "", at("destination_port"), "add 'protocol: tcp' or 'protocol: udp'"),
+            ("80-443", "443-80", at("destination_port"), "write 80-443"),
+            ("80-443", "80-70000", at("destination_port"), "is no port"),
+            ("80-443", "http", at("destination_port"), "use 0 to 65535, or a range like 1024-65535"),
+            ("source: 10.1.0.0/16", "source: 10.1.0.1/16", at("source"), "write 10.1.0.0/16"),
+            ("source: 10.1.0.0/16", "source: 10.1.0.0/33", at("source"), "use /0 to /32"),
+            ("source: 10.1.0.0/16", "fragments: true", at("destination_port"), "later fragments have no ports"),
+            (
+                "source: 10.1.0.0/16",
+                "source: 10.1.0.0/16, destination: \"2001:db8::/32\"",
+                at("destination"),
+                "are of two families",
+            ),
+            ("protocol: tcp,", "protocol: tcp, ethertype: ipv6,", at("ethertype"), "contradicts the rest of the rule"),
+            ("protocol: tcp,", "protocol: tcp, ethertype: arp,", at("ethertype"), "contradicts the rest of the rule"),
+            ("ethertype: 0x88cc", "ethertype: 12", second("ethertype"), "too small"),
+            ("ethertype: 0x88cc", "ethertype: lldp", second("ethertype"), "use 'ipv4' or 'ipv6' or 'arp'"),
+            ("00/ff:ff:00:00:00:00", "01/ff:ff:00:00:00:00", second("source_mac"), "write 02:00:00:00:00:00/ff:ff"),
+            ("00/ff:ff:00:00:00:00", "00/16", second("source_mac"), "or with a mask"),
+        ],
+    );
+    check(
+        Severity::Warning,
+        &[
+            ("    access_list: web\n", "", "access_lists[0]", "nothing refers to the access list 'web'"),
+            (
+                "{action: deny, source_mac: \"02:00:00:00:00:00/ff:ff:00:00:00:00\", ethertype: 0x88cc}",
+                "{action: deny}",
+                "access_lists[0].rules[2]",
+                "never reached: the rule in line 42 matches every frame",
+            ),
+        ],
+    );
 }
