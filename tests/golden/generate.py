@@ -773,6 +773,10 @@ case("arp_suppression_leaves_the_rest_alone",
      ("< srv2", tagged(arp(2, src=ANN, dst=BOB, spa="192.0.2.1", tha=BOB, tpa="192.0.2.2"), 20)),
      note="A station that asks for its own address is not answered in its own name; others who ask for it are.")
 
+case("arp_suppression_without_learning", "Whoever asks for an address of its own is not answered in its own name.", "SUP5",
+     yaml(KNOWN.replace("neigh_suppress: true", "neigh_suppress: true, learning: {enabled: false}"), ports=TWO_PORTS),
+     *each(flooded(arp(spa="192.0.2.9", tpa="192.0.2.1"))), ("> srv1", tagged(arp())), ("< srv1", tagged(answer)))
+
 case("requests_from_tunnels_are_not_answered", "What comes from a tunnel goes on to the ports.", "SUP4", SUPPRESS,
      ("> up0", arriving(vxlan() + arp(src=BOB, spa="192.0.2.2", tpa="192.0.2.1"))),
      ("< srv1", tagged(arp(src=BOB, spa="192.0.2.2", tpa="192.0.2.1"))),

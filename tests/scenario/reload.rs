@@ -75,6 +75,26 @@ fn a_vlan_that_moves_to_another_vni_leaves_its_macs_behind() {
     site.assert_balanced();
 }
 
+/// CTL2: a VTEP goes, and the core hears of it before it hears that the MACs behind it are gone.
+#[test]
+fn a_mac_behind_a_vtep_that_went_is_unknown_at_once() {
+    // A ring of one place: tables arrive, news about MACs do not yet.
+    let mut site = Site::with(&two("", &[3]), &Setup { rings: (1, 64), ..Setup::default() });
+    site.receive("up0", &PLAIN.arriving(1, 10010, &frame(ALL, BOB)));
+    site.run();
+    site.all_sent();
+    site.reload(&PLAIN.yaml(&PORTS, &[(10010, &[2, 4], ""), (10011, &[3], "")]));
+    site.receive("srv1", &vlan(&frame(BOB, ANN), 10));
+    site.turn(0);
+    let to: Vec<String> = outers(&mut site).iter().map(|outer| outer.destination.to_string()).collect();
+    assert_eq!(to, [PLAIN.peer(2), PLAIN.peer(4)], "a flood, not a drop");
+    assert_eq!(site.sent("srv2"), [vlan(&frame(BOB, ANN), 20)]);
+    assert!(site.drops().is_empty(), "{:?}", site.drops());
+    site.run();
+    site.all_sent();
+    site.assert_balanced();
+}
+
 /// ISO1 CTL2: an endpoint's number goes to another VNI while the core still has MACs with it: they are misses, not ways into
 /// that VNI.
 #[test]

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use clap::{Args, Subcommand};
 use config::types::Mac;
-use gateway::telemetry::{FdbFilter, NeighbourFilter, Request, Show, ask};
+use gateway::control::view::FdbView;
+use gateway::telemetry::{FDB_PAGE, FdbFilter, NeighbourFilter, Request, Show, ask, render};
 
 use super::{Refusal, Socket};
 
@@ -95,13 +96,40 @@ pub fn show(what: What) -> Result<(), Refusal> {
         What::Fdb(Fdb { vni, port, vtep, mac, limit, how }) => {
             let mac = mac.map(|mac| mac.to_string());
             let limit = limit.or((!how.json).then_some(1000)).filter(|&limit| limit > 0);
-            (Show::Fdb(FdbFilter { vni, port, vtep, mac, limit }), how)
+            let filter = FdbFilter { vni, port, vtep, mac, limit, after: None };
+            if limit.is_none_or(|limit| limit > FDB_PAGE) {
+                return pages(filter, how);
+            }
+            (Show::Fdb(filter), how)
         }
     };
     let answer = ask(&how.socket.path(), &Request::show(show).text(!how.json))?;
     match answer {
         serde_json::Value::String(table) => print(&table),
         value => print(&format!("{value:#}\n")),
+    }
+}
+
+/// Prints more MACs than one answer has: asks page by page.
+fn pages(mut filter: FdbFilter, how: How) -> Result<(), Refusal> {
+    let (json, socket) = (how.json, how.socket.path());
+    let most = filter.limit.unwrap_or(usize::MAX);
+    let mut rows: Vec<FdbView> = Vec::new();
+    loop {
+        let page = FDB_PAGE.min(most - rows.len());
+        filter.limit = Some(page);
+        let answer = ask(&socket, &Request::show(Show::Fdb(filter.clone())))?;
+        let got: Vec<FdbView> = serde_json::from_value(answer).map_err(|error| format!("not an answer: {error}"))?;
+        let full = got.len() == page;
+        rows.extend(got);
+        filter.after = rows.last().map(|row| format!("{}/{}", row.vni, row.mac));
+        if !full || rows.len() >= most {
+            break;
+        }
+    }
+    match json {
+        true => print(&format!("{:#}\n", serde_json::json!(rows))),
+        false => print(&render::fdb(&rows, rows.len())),
     }
 }
 

@@ -129,6 +129,11 @@ impl<K: Clone + Eq + Hash> Ids<K> {
         }
     }
 
+    /// The generation of a number's next use: no entry of an earlier one has it.
+    pub fn next_generation(&self, number: u32) -> u8 {
+        self.slots.get(number as usize).map_or(0, |slot| slot.generation.wrapping_add(1))
+    }
+
     /// The number of `key`.
     pub fn find(&self, key: &K) -> Option<u32> {
         self.numbers.get(key).copied()

@@ -2,7 +2,8 @@
 
 use gateway::control::view::LinkView;
 use gateway::control::{Control, FdbFilter, Nanos};
-use gateway::telemetry::{Request, Show, Verb, render};
+use gateway::tables::FdbKey;
+use gateway::telemetry::{FDB_PAGE, Request, Show, Verb, render};
 use serde_json::{Value, json};
 
 use super::controllers::Controllers;
@@ -49,9 +50,9 @@ pub fn answer(
         }
         Show::Fdb(asked) => {
             let filter = filter(control, asked)?;
-            let mut rows: Vec<_> = control.view_fdb(&filter, now).collect();
-            let total = rows.len();
-            rows.truncate(asked.limit.unwrap_or(total));
+            let after = asked.after.as_ref().map(|place| fdb_place(control, place)).transpose()?;
+            let limit = asked.limit.unwrap_or(FDB_PAGE).min(FDB_PAGE);
+            let (rows, total) = control.page_fdb(&filter, after, limit, now);
             if text { render::fdb(&rows, total).into() } else { json!(rows) }
         }
         // Scripts want to read a zero; people want to read what happened.
@@ -85,6 +86,14 @@ pub fn filter(control: &Control, asked: &gateway::telemetry::FdbFilter) -> Resul
     let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
     let port = asked.port.as_ref().map(|port| port_name(control, port)).transpose()?;
     Ok(FdbFilter { vni, port, vtep: asked.vtep, mac })
+}
+
+/// The row that a page begins behind: `VNI/MAC`.
+fn fdb_place(control: &Control, place: &str) -> Result<FdbKey, String> {
+    let row = place.split_once('/').and_then(|(vni, mac)| control.fdb_key(vni, mac.parse().ok()?));
+    row.ok_or_else(|| {
+        format!("'{place}' is no place to go on from: its VNI has gone, or it is not VNI/MAC; begin anew")
+    })
 }
 
 /// The name of the segment that is called `asked`, or has it as a number.

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{Line, ask, follow};
 pub use lines::{Lines, Missed};
-pub use request::{Act, FdbFilter, Follow, NeighbourFilter, Request, Show, Verb};
+pub use request::{Act, FDB_PAGE, FdbFilter, Follow, NeighbourFilter, Request, Show, Verb};
 pub use server::{Access, Answer, Server};
 
 /// The answer, one line on the socket.

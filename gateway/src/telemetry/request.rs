@@ -76,6 +76,10 @@ pub enum Act {
 #[serde(tag = "follow", rename_all = "kebab-case")]
 pub enum Follow {}
 
+/// Most MACs in one answer. Who wants more asks again for those [`FdbFilter::after`] the last, until a page has fewer: so no
+/// question holds the gateway's control up.
+pub const FDB_PAGE: usize = 10_000;
+
 /// Which MACs: all that fit every given field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -92,9 +96,12 @@ pub struct FdbFilter {
     /// Of this MAC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
-    /// At most so many rows; the answer tells how many fit.
+    /// At most so many rows, and never more than [`FDB_PAGE`] in one answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// Only rows behind this one, `VNI/MAC` of the last row of the page before: pages of a large table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 impl Request {

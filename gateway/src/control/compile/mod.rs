@@ -125,6 +125,7 @@ pub fn compile<'a>(
     plan.layout.ports = model.ports.iter().map(|port| port.mac_limit).collect();
     naming.segments.sweep();
     naming.endpoints.sweep();
+    plan.outdate_vacant(naming);
     plan
 }
 
@@ -146,6 +147,16 @@ impl Plan {
         self.tunnels.insert(key, endpoint);
         if underlay.asks_for(key.remote) {
             self.next_hops.insert(key.remote);
+        }
+    }
+
+    /// Gives numbers that are not in use the generation of their next use: until a core has heard that their MACs are gone,
+    /// it takes those for unknown and floods.
+    fn outdate_vacant(&mut self, naming: &Naming) {
+        for (number, endpoint) in (0..).zip(&mut self.tables.endpoints) {
+            if matches!(endpoint.way, Way::Vacant) {
+                endpoint.generation = naming.endpoints.next_generation(number);
+            }
         }
     }
 

@@ -25,7 +25,8 @@ impl Plan {
         self.strangers.remove(&key);
         naming.endpoints.free(&EndpointKey::Tunnel(key));
         if let Some(endpoint) = self.tunnels.remove(&key) {
-            self.tables.endpoints[endpoint.index()] = Endpoint::default();
+            let generation = naming.endpoints.next_generation(endpoint.0);
+            self.tables.endpoints[endpoint.index()] = Endpoint { generation, ..Endpoint::default() };
             self.layout.endpoints[endpoint.index()] = None;
         }
         if !self.tunnels.keys().any(|other| other.remote == key.remote) {

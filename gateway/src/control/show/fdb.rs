@@ -49,6 +49,40 @@ impl Control {
         keys.into_iter().filter_map(move |key| self.view_mac(key, self.fdb.record(key)?, now))
     }
 
+    /// A page of `show fdb`: at most `limit` MACs behind `after`, and how many fit on all pages. What it costs control grows
+    /// with the page, not with what is known, but for one walk over the keys.
+    pub fn page_fdb(
+        &self,
+        filter: &FdbFilter,
+        after: Option<FdbKey>,
+        limit: usize,
+        now: Nanos,
+    ) -> (Vec<FdbView>, usize) {
+        let mut total = 0;
+        let mut keys = Vec::new();
+        for (key, _) in self.fdb.iter().filter(|(key, record)| self.fits(filter, *key, record)) {
+            total += 1;
+            if after.is_none_or(|after| key > after) {
+                keys.push(key);
+            }
+        }
+        if keys.len() > limit {
+            if limit > 0 {
+                keys.select_nth_unstable(limit - 1);
+            }
+            keys.truncate(limit);
+        }
+        keys.sort_unstable();
+        let rows = keys.into_iter().filter_map(|key| self.view_mac(key, self.fdb.record(key)?, now));
+        (rows.collect(), total)
+    }
+
+    /// The key of a MAC in the segment of this name.
+    pub fn fdb_key(&self, vni: &str, mac: Mac) -> Option<FdbKey> {
+        let index = self.model.segments.iter().position(|segment| segment.name == vni)?;
+        Some(FdbKey::new(*self.plan.segments.get(index)?, mac.0))
+    }
+
     /// How many MACs are known.
     pub fn known_macs(&self) -> usize {
         self.fdb.len()

@@ -128,3 +128,30 @@ fn a_core_that_is_told_to_stop_hears_nothing_after_it() {
     }
     assert!(gateway.control.all_stopped());
 }
+
+#[test]
+fn pages_of_the_fdb_are_the_fdb() {
+    let text = OFFICE.replace("limit: 3", "limit: 1000");
+    let mut gateway = Gateway::new(&text);
+    let at = gateway.attachment("srv1", "10");
+    for number in 0..250 {
+        let key = gateway.key("100", 1000 + number);
+        gateway.see(0, key, at);
+    }
+    let filter = FdbFilter::vni("100".into());
+    let all: Vec<_> = gateway.control.view_fdb(&filter, gateway.now).collect();
+    assert_eq!(all.len(), 252);
+    for limit in [1, 100, 126, 252, 1000] {
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let (page, total) = gateway.control.page_fdb(&filter, after, limit, gateway.now);
+            assert_eq!(total, 252);
+            let Some(last) = page.last() else { break };
+            after = gateway.control.fdb_key(&last.vni, last.mac.parse().expect("a MAC"));
+            assert!(page.len() <= limit && after.is_some());
+            rows.extend(page);
+        }
+        assert_eq!(rows, all, "pages of {limit}");
+    }
+    assert_eq!(gateway.control.page_fdb(&filter, None, 0, gateway.now), (Vec::new(), 252));
+}
