@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "property/explained.rs"]
+mod explained;
 #[path = "property/frames.rs"]
 mod frames;
 #[path = "property/hostile.rs"]

@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod control;
 pub mod counters;
+pub mod decode;
 #[cfg(feature = "dpdk")]
 #[allow(unsafe_code)]
 pub mod dpdk;

@@ -3,7 +3,7 @@
 //! left out and counted; the frame goes its way all the same.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrayvec::ArrayVec;
 use crossbeam::queue::ArrayQueue;
@@ -48,6 +48,8 @@ pub enum Fate {
     },
     /// The Linux twin has it.
     Host,
+    /// The gateway itself answered, for others.
+    Answered,
     /// None of this: the gateway itself made something of it, or it waits behind other floods.
     Waits,
 }
@@ -112,20 +114,53 @@ pub struct Shot {
 pub struct Reel {
     empty: ArrayQueue<Box<Shot>>,
     full: ArrayQueue<Box<Shot>>,
+    /// Taps that are on.
+    taps: AtomicUsize,
     missed: AtomicU64,
     limited: AtomicU64,
+    /// Copies a second; 0 is no limit.
+    rate: u32,
+    /// Copies that may be taken now, in billionths.
+    credit: AtomicU64,
 }
 
+/// A copy's worth of credit.
+const ONE: u64 = 1_000_000_000;
+
 impl Reel {
-    /// So many buffers of so many bytes.
-    pub fn new(shots: usize, snap: usize) -> Self {
+    /// So many buffers of so many bytes, for at most `rate` copies a second (0: as many as there are).
+    pub fn new(shots: usize, snap: usize, rate: u32) -> Self {
         let empty = ArrayQueue::new(shots.max(1));
         for _ in 0..shots.max(1) {
             let bytes = Vec::with_capacity(snap);
             let shot = Shot { at: 0, stage: Stage::Out, concern: Concern::default(), len: 0, bytes };
             drop(empty.push(Box::new(shot)));
         }
-        Self { empty, full: ArrayQueue::new(shots.max(1)), missed: AtomicU64::new(0), limited: AtomicU64::new(0) }
+        let full = ArrayQueue::new(shots.max(1));
+        let (missed, limited, credit) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let reel = Self { empty, full, taps: AtomicUsize::new(0), missed, limited, rate, credit };
+        reel.refill(ONE);
+        reel
+    }
+
+    /// So many nanoseconds have passed. A tenth of a second's copies may come at once.
+    pub fn refill(&self, passed: u64) {
+        if self.rate != 0 {
+            let more = u64::from(self.rate) * passed.min(ONE);
+            let most = u64::from(self.rate / 10).max(1) * ONE;
+            let filled = |credit: u64| Some((credit + more).min(most));
+            let _ = self.credit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, filled);
+        }
+    }
+
+    /// True when one more copy may be taken; counted when not.
+    fn allows(&self) -> bool {
+        let spent = |credit: u64| credit.checked_sub(ONE);
+        let allowed = self.rate == 0 || self.credit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent).is_ok();
+        if !allowed {
+            self.limited.fetch_add(1, Ordering::Relaxed);
+        }
+        allowed
     }
 
     /// The next copy; give it back with [`Self::give_back`].
@@ -136,6 +171,11 @@ impl Reel {
     /// A copy that has been looked at.
     pub fn give_back(&self, shot: Box<Shot>) {
         drop(self.empty.push(shot));
+    }
+
+    /// How many taps are on.
+    pub fn taps(&self) -> usize {
+        self.taps.load(Ordering::Relaxed)
     }
 
     /// Copies left out because no buffer was empty.
@@ -156,11 +196,6 @@ pub struct Tap {
     pub id: u64,
     filter: Filter,
     snap: usize,
-    /// Copies a second; 0 is no limit.
-    rate: u32,
-    tokens: u32,
-    /// Parts of a token saved up, in billionths.
-    credit: u64,
     reel: Arc<Reel>,
     /// The received frame that is being walked through.
     came: Vec<u8>,
@@ -168,23 +203,14 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// A tap that copies at most `snap` bytes of what fits, at most `rate` frames a second (0: as many as there are).
-    pub fn new(id: u64, filter: Filter, snap: usize, rate: u32, reel: Arc<Reel>) -> Self {
-        let tokens = Self::bucket(rate);
-        Self { id, filter, snap, rate, tokens, credit: 0, reel, came: Vec::with_capacity(snap), came_len: 0 }
+    /// A tap that copies at most `snap` bytes of what fits; the buffers of `reel` are as large.
+    pub fn new(id: u64, filter: Filter, snap: usize, reel: Arc<Reel>) -> Self {
+        Self { id, filter, snap, reel, came: Vec::with_capacity(snap), came_len: 0 }
     }
 
-    /// A tenth of a second's copies may come at once.
-    fn bucket(rate: u32) -> u32 {
-        (rate / 10).max(1)
-    }
-
-    /// Time has passed.
-    pub fn refill(&mut self, passed: u64) {
-        self.credit += u64::from(self.rate) * passed.min(1_000_000_000);
-        let more = self.credit / 1_000_000_000;
-        self.credit %= 1_000_000_000;
-        self.tokens = (u64::from(self.tokens) + more).min(Self::bucket(self.rate).into()) as u32;
+    /// The core copies for it from now on.
+    pub fn start(&self) {
+        self.reel.taps.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keeps the bytes of a received frame until its fate is known.
@@ -230,15 +256,8 @@ impl Tap {
 
     /// An empty buffer for a frame that fits, unless there is none or there were too many.
     fn shot(&mut self, sight: &Sight, now: u64) -> Option<Box<Shot>> {
-        if !self.filter.fits(sight) {
+        if !self.filter.fits(sight) || !self.reel.allows() {
             return None;
-        }
-        if self.rate != 0 {
-            if self.tokens == 0 {
-                self.reel.limited.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-            self.tokens -= 1;
         }
         let Some(mut shot) = self.reel.empty.pop() else {
             self.reel.missed.fetch_add(1, Ordering::Relaxed);
@@ -318,22 +337,21 @@ mod tests {
     #[test]
     fn what_finds_no_buffer_or_comes_too_fast_is_counted() {
         let frame = HeapPool::new(1).frame(&[9; 100]).expect("a frame");
-        let reel = Arc::new(Reel::new(2, 64));
-        let mut tap = Tap::new(1, Filter::default(), 64, 0, Arc::clone(&reel));
+        let reel = Arc::new(Reel::new(2, 64, 0));
+        let mut tap = Tap::new(1, Filter::default(), 64, Arc::clone(&reel));
         (0..3).for_each(|now| tap.shoot(&frame, &sight(Stage::Out), now));
         assert_eq!((reel.missed(), reel.limited()), (1, 0));
         let shot = reel.take().expect("the first");
         assert_eq!((shot.at, shot.len, shot.bytes.len(), shot.bytes.capacity()), (0, 100, 64, 64));
-        reel.give_back(shot);
-        let mut slow = Tap::new(2, Filter::default(), 64, 10, Arc::clone(&reel));
+        let reel = Arc::new(Reel::new(2, 64, 10));
+        let mut slow = Tap::new(2, Filter::default(), 64, Arc::clone(&reel));
         (0..3).for_each(|now| slow.shoot(&frame, &sight(Stage::Out), now));
-        assert_eq!((reel.missed(), reel.limited()), (1, 2), "one at once");
-        slow.refill(99_000_000);
+        assert_eq!((reel.missed(), reel.limited()), (0, 2), "one at once");
+        reel.refill(99_000_000);
         slow.shoot(&frame, &sight(Stage::Out), 4);
         assert_eq!(reel.limited(), 3, "a tenth of a second is not over");
-        slow.refill(1_000_000);
-        reel.give_back(reel.take().expect("the second"));
+        reel.refill(1_000_000);
         slow.shoot(&frame, &sight(Stage::Out), 5);
-        assert_eq!(reel.limited(), 3);
+        assert_eq!((reel.missed(), reel.limited()), (0, 3));
     }
 }

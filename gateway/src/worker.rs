@@ -148,7 +148,6 @@ impl<D: Driver> Worker<D> {
         }
         self.shard.set_time(now);
         self.shard.notes.refill();
-        self.shard.taps.iter_mut().for_each(|tap| tap.refill(passed));
         self.out.errors.refill(passed);
         let policers = self.out.host_tokens.iter_mut().zip(&mut self.credit);
         for ((tokens, credit), table) in policers.zip(&self.shard.tables.ports) {
@@ -239,6 +238,7 @@ impl<D: Driver> Worker<D> {
                 shard.report(Report::Notes(written));
             }
             Update::Tap(tap) => {
+                tap.start();
                 if let Err(full) = shard.taps.try_push(tap) {
                     shard.report(Report::Untapped(full.element()));
                 }

@@ -54,6 +54,21 @@ impl Gateway {
         gateway
     }
 
+    /// A command that asks this gateway.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).arg("--socket").arg(&self.socket);
+        command
+    }
+
+    /// What a command prints that asks this gateway.
+    pub fn causeway(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("the gateway's binary starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}\n{}", self.log.read());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
     /// What `causeway show WHAT --json` prints.
     pub fn show(&self, what: &str) -> Value {
         let text = self.show_text(what, &["--json"]);

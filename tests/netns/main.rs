@@ -18,5 +18,6 @@ mod lifecycle;
 mod outer;
 mod overlays;
 mod peers;
+mod see;
 mod service;
 mod tags;

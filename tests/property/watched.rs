@@ -13,9 +13,9 @@ use crate::support::site::{Setup, Site};
 
 /// Puts a tap on every core.
 fn watch(site: &Site, filter: Filter, shots: usize) -> Arc<Reel> {
-    let reel = Arc::new(Reel::new(shots, 2048));
+    let reel = Arc::new(Reel::new(shots, 2048, 0));
     for link in &site.links {
-        let tap = Box::new(Tap::new(1, filter, 2048, 0, Arc::clone(&reel)));
+        let tap = Box::new(Tap::new(1, filter, 2048, Arc::clone(&reel)));
         link.updates.send(Update::Tap(tap)).expect("room");
     }
     reel

@@ -3,8 +3,11 @@
 mod bench;
 mod check;
 mod doctor;
+mod explain;
 mod man;
+mod pcap;
 mod show;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +32,8 @@ Examples:
   causeway check gateway.yaml              say everything that is wrong with a file
   causeway run -c gateway.yaml             forward until SIGTERM or Ctrl-C
   causeway show drops                      where did my packet go?
+  causeway explain --port srv1 --vlan 10 --dst 02:00:00:00:00:05
+  causeway trace --port srv1 -w - | tshark -i -
   causeway show fdb --vni 10010 --json     every MAC of one VNI, for scripts
 
 Exit status: 0 done, 1 refused (the message says why and what to do), 2 the command line was not understood.";
@@ -79,6 +84,12 @@ enum Command {
     /// Measure the no-drop rate and the latency of a gateway, here or on another box
     #[command(after_help = bench::HELP)]
     Bench(Box<bench::Bench>),
+    /// Say what becomes of a frame, step by step, and why
+    #[command(after_help = explain::HELP, arg_required_else_help = true)]
+    Explain(explain::Explain),
+    /// Watch frames pass: as lines, as JSON, or as a capture for Wireshark
+    #[command(after_help = trace::HELP)]
+    Trace(trace::Trace),
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema,
@@ -169,6 +180,8 @@ pub fn main() -> ExitCode {
             start_log("error");
             bench::bench(&bench)
         }
+        Command::Explain(asked) => explain::explain(asked),
+        Command::Trace(asked) => trace::trace(asked),
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
         Command::Man { directory } => man::man(Cli::command(), &directory),
         Command::Completions { shell } => {

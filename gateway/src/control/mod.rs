@@ -11,6 +11,7 @@
 
 pub mod compile;
 mod controllers;
+pub mod explain;
 pub mod fdb;
 pub mod hash;
 pub mod ids;
@@ -25,8 +26,9 @@ pub mod overlay;
 mod show;
 mod strangers;
 pub mod view;
+pub mod watch;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use config::types::{Accept, Encap, Model};
@@ -106,6 +108,8 @@ struct Core {
     notebook: Option<Box<Notes>>,
     /// The notebook is to be exchanged.
     reads: bool,
+    /// Taps to be put on and taken off.
+    taps: VecDeque<Update>,
     /// It is to end.
     stop: bool,
     /// It has ended.
@@ -136,6 +140,9 @@ pub struct Control {
     journal: Journal,
     /// When the notebooks were exchanged last.
     read: Nanos,
+    /// Who watches, by number, and how many ever did.
+    watchers: Vec<u64>,
+    watched: u64,
     cores: Vec<Core>,
     /// What the outside was told to resolve and to join.
     told: Effects,
@@ -166,6 +173,8 @@ impl Control {
             news: News::new(cores.len()),
             journal: Journal::default(),
             read: 0,
+            watchers: Vec::new(),
+            watched: 0,
             cores,
             told: Effects::default(),
             changed: Vec::new(),
@@ -342,6 +351,9 @@ impl Control {
             reader.neighbours = bindings.version;
             return Some(Update::Neighbours(bindings.table()));
         }
+        if let Some(update) = reader.taps.pop_front() {
+            return Some(update);
+        }
         // Before the counters: when those are in, so are the notes.
         if reader.reads
             && let Some(notes) = reader.notebook.take()
@@ -458,6 +470,7 @@ impl Core {
             asked: false,
             notebook: Some(Box::default()),
             reads: false,
+            taps: VecDeque::new(),
             stop: false,
             stopped: false,
         }

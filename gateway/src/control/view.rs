@@ -4,8 +4,11 @@
 //! may be added; none is renamed or removed. Absent values are `null`. MACs are `02:00:00:00:00:05`, addresses and
 //! numbers as in the configuration.
 
+mod watch;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::watch::{ShotView, TraceHead, TraceLine, TraceStatus};
 use crate::counters::Tally;
 
 /// Frames and bytes (Ethernet header included, FCS not).

@@ -17,7 +17,7 @@ pub fn refuse<F: Frame>(frame: &F, port: PortId, reason: DropReason, shard: &mut
 }
 
 /// The segment and the endpoint that a received frame seems to be of.
-pub(super) fn whose<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> (Option<SegmentId>, EndpointId) {
+pub fn whose<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> (Option<SegmentId>, EndpointId) {
     let nobody = (None, EndpointId::NONE);
     let Some(table) = tables.ports.get(port.index()) else { return nobody };
     match binding(frame, table).unwrap_or(Binding::None) {

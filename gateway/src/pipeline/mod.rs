@@ -18,6 +18,7 @@ pub use dress::Trouble;
 pub use flood::resume;
 pub use forward::forward;
 pub use learn::{learn, lookup};
+pub use lost::whose;
 pub use outbox::{Outbox, Queue};
 
 use crate::batch::Batch;

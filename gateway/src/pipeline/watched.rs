@@ -20,7 +20,7 @@ pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
     for frame in frames {
         let mut sight = received(&frame, batch.port, shard);
         shard.taps.iter_mut().for_each(|tap| tap.came(&frame));
-        let before = Lengths::of(out);
+        let before = Lengths { answered: answered(batch.port, shard), ..Lengths::of(out) };
         shard.losses.begin();
         batch.frames.push(frame);
         run(batch, shard, pool, out);
@@ -70,14 +70,18 @@ fn tell<F: Frame>(batch: &Batch<F>, mut sight: Sight, before: &Lengths, shard: &
         (Kind::Bridge, Aim::Endpoint(to)) => to,
         _ => EndpointId::NONE,
     };
-    if let (0, 1, [(reason, to)]) = (sent, losses.count, losses.first.as_slice()) {
-        // One frame, one fate: the drop tells it all.
+    if let (1, [(reason, at)]) = (losses.count, losses.first.as_slice())
+        && (sent == 0 || to != EndpointId::NONE)
+    {
+        // One frame, one fate: the drop tells it all. What left is word to the sender.
         sight.stage = Stage::Drop(*reason);
-        sight.concern.to = *to;
-        return shard.shoot_received(&sight);
+        sight.concern.to = *at;
+        shard.shoot_received(&sight);
+        return tell_sent(sight, before, shard, out);
     }
     sight.stage = Stage::In(match (kind, aim) {
         (Kind::Host { .. }, _) => Fate::Host,
+        _ if answered(batch.port, shard) > before.answered => Fate::Answered,
         (Kind::Bridge, Aim::Endpoint(_)) if sent > 0 => Fate::Forwarded,
         (Kind::Bridge, Aim::Group | Aim::Unknown) if sent > 0 || losses.count > 0 => {
             Fate::Flooded { copies: sent as u16, lost: losses.count as u16 }
@@ -107,17 +111,23 @@ fn tell_sent<F: Frame>(sight: Sight, before: &Lengths, shard: &mut Shard, out: &
     }
 }
 
-/// How long the outbox was.
+/// How things were before.
 struct Lengths {
     queues: [usize; 256],
     host: usize,
+    /// How many requests had been answered, where that matters.
+    answered: u64,
+}
+
+fn answered(port: PortId, shard: &Shard) -> u64 {
+    shard.counters.ports.get(port.index()).map_or(0, |port| port.answered)
 }
 
 impl Lengths {
     fn of<F>(out: &Outbox<F>) -> Self {
         let mut queues = [0; 256];
         queues.iter_mut().zip(&out.queues).for_each(|(length, queue)| *length = queue.frames.len());
-        Self { queues, host: out.host.len() }
+        Self { queues, host: out.host.len(), answered: 0 }
     }
 
     /// Frames that were queued since.

@@ -1,9 +1,12 @@
 //! Answers to `causeway show`: control's views, as values for scripts or as tables for people.
 
+use gateway::control::explain::{self, Sample};
 use gateway::control::view::LinkView;
 use gateway::control::{Control, FdbFilter, Nanos};
+use gateway::decode;
+use gateway::frame::PortId;
 use gateway::tables::FdbKey;
-use gateway::telemetry::{FDB_PAGE, Request, Show, Verb, render};
+use gateway::telemetry::{ExplainAsk, FDB_PAGE, Request, Show, Verb, render};
 use serde_json::{Value, json};
 
 use super::controllers::Controllers;
@@ -30,7 +33,7 @@ pub fn answer(
     let show = match &request.verb {
         Verb::Show(show) => show,
         Verb::Act(act) => return super::act::act(control, act),
-        Verb::Follow(follow) => match *follow {},
+        Verb::Follow(_) => return Err("what is followed has no single answer".into()),
     };
     Ok(match show {
         Show::Ports => {
@@ -60,6 +63,7 @@ pub fn answer(
             let drops = control.view_drops(!text);
             if text { render::drops(&drops).into() } else { json!(drops) }
         }
+        Show::Explain(asked) => return explain(control, asked, &request.body, text, now),
         Show::Workers => {
             let workers = control.view_workers();
             if text { render::workers(&workers).into() } else { json!(workers) }
@@ -80,6 +84,33 @@ pub fn answer(
     })
 }
 
+/// What becomes of a frame: the one whose digits are in `body`, or one as asked.
+fn explain(control: &mut Control, asked: &ExplainAsk, body: &str, text: bool, now: Nanos) -> Result<Value, String> {
+    let name = port_name(control, &asked.port)?;
+    let place = control.model().ports.iter().position(|port| port.name == name);
+    let port = PortId(place.unwrap_or_default() as u8);
+    let frame = match (body.trim(), &asked.dst) {
+        ("", None) => {
+            return Err("say where the frame goes with --dst, or give a whole one with --frame or --pcap".into());
+        }
+        ("", Some(destination)) => {
+            let source = asked.src.as_ref().map(|mac| mac.parse()).transpose()?;
+            let size = asked.size.unwrap_or_default();
+            if size > explain::LONGEST {
+                return Err(format!("{size} bytes are too many; the largest frame has {}", explain::LONGEST));
+            }
+            let sample = Sample { vlan: asked.vlan.clone(), destination: destination.parse()?, source, size };
+            control.sample(port, &sample)?
+        }
+        (digits, _) => decode::bytes(digits)?,
+    };
+    if frame.len() > explain::LONGEST {
+        return Err(format!("the frame has {} bytes; the largest one has {}", frame.len(), explain::LONGEST));
+    }
+    let view = control.explain(port, &frame, now);
+    Ok(if text { gateway::telemetry::explain::explain(&view).into() } else { json!(view) })
+}
+
 /// Which MACs are meant, in control's words.
 pub fn filter(control: &Control, asked: &gateway::telemetry::FdbFilter) -> Result<FdbFilter, String> {
     let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
@@ -97,7 +128,7 @@ fn fdb_place(control: &Control, place: &str) -> Result<FdbKey, String> {
 }
 
 /// The name of the segment that is called `asked`, or has it as a number.
-fn vni_name(control: &Control, asked: &str) -> Result<String, String> {
+pub(super) fn vni_name(control: &Control, asked: &str) -> Result<String, String> {
     let segments = &control.model().segments;
     let number = asked.parse().ok();
     let numbered = |vni: Option<config::types::Vni>| vni.is_some_and(|vni| Some(vni.value()) == number);
@@ -108,7 +139,7 @@ fn vni_name(control: &Control, asked: &str) -> Result<String, String> {
     found.map(|segment| segment.name.clone()).ok_or_else(unknown)
 }
 
-fn port_name(control: &Control, asked: &str) -> Result<String, String> {
+pub(super) fn port_name(control: &Control, asked: &str) -> Result<String, String> {
     let known = control.model().ports.iter().any(|port| port.name == asked);
     let unknown = || format!("there is no port '{asked}'; 'causeway show ports' lists them");
     known.then(|| asked.to_owned()).ok_or_else(unknown)

@@ -11,18 +11,21 @@ use gateway::control::overlay::{self, Controller};
 use gateway::control::{Control, Event, Nanos, Resolution};
 use gateway::frame::PortId;
 use gateway::link::Link;
-use gateway::telemetry::Request;
+use gateway::telemetry::{Lines, Request};
 
 use super::answer::{Links, answer};
 use super::controllers::Controllers;
 use super::pulse::{Change, Pulses};
 use super::service::Service;
+use super::trace::Traces;
 use super::underlay::Underlay;
 
 /// What comes to the desk besides reports of cores and events of the kernel.
 pub enum Message {
     /// Somebody asks on the socket.
     Ask(Request, Sender<Answer>),
+    /// Somebody wants to follow something.
+    Follow(Request, Lines, Sender<Result<(), String>>),
     /// A worker polls.
     Ready,
     /// A worker ended though nobody asked it to.
@@ -77,6 +80,8 @@ pub struct Desk<F> {
     pub service: Service,
     /// Who else has a say.
     pub controllers: Controllers,
+    /// Who watches frames.
+    pub traces: Traces,
 }
 
 /// Questions that wait for counters.
@@ -113,6 +118,9 @@ impl<F> Desk<F> {
             let now = self.now();
             match message {
                 Some(Message::Ask(request, reply)) => questions.next.push((request, reply)),
+                Some(Message::Follow(request, lines, reply)) => {
+                    let _ = reply.send(self.traces.begin(&mut self.control, &request, lines, now));
+                }
                 Some(Message::Ready) => {
                     ready += 1;
                     if ready == self.links.len() {
@@ -162,6 +170,7 @@ impl<F> Desk<F> {
             }
         }
         self.serve(questions, now);
+        busy |= self.traces.pass_on(&mut self.control, now);
         self.settle(now);
         for (core, link) in self.links.iter().enumerate() {
             busy |= self.control.feed(core, &link.updates) > 0;

@@ -11,6 +11,7 @@ pub mod host;
 mod pulse;
 mod service;
 pub mod signals;
+mod trace;
 mod twins;
 mod underlay;
 mod worker;
@@ -27,7 +28,7 @@ use gateway::frame::{Pool, PortId};
 use gateway::link::Link;
 use gateway::rights;
 use gateway::tables::Fdb;
-use gateway::telemetry::{Request, Server};
+use gateway::telemetry::{Lines, Request, Server};
 use gateway::worker::{Worker, handoffs};
 
 use self::answer::Links;
@@ -36,6 +37,7 @@ use self::desk::{Answer, Desk, Message};
 use self::pulse::Pulses;
 use self::service::Service;
 use self::signals::{Watch, Wish};
+use self::trace::Traces;
 use self::twins::Carriers;
 use self::underlay::Underlay;
 use self::worker::{Notice, Place};
@@ -67,7 +69,7 @@ pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
     };
     let _server = {
         let tell = tell.clone();
-        Server::open(socket, &host::access(&model.api)?, move |request| ask(&tell, request))?
+        Server::open(socket, &host::access(&model.api)?, Door(tell))?
     };
     let start = Start { file: file.to_owned(), model, tell, inbox };
     devices::forward(start)
@@ -88,6 +90,23 @@ fn load(file: &Path) -> Result<Model, String> {
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+/// What the socket leads to.
+struct Door(Sender<Message>);
+
+impl gateway::telemetry::Answer for Door {
+    fn answer(&self, request: Request) -> Answer {
+        ask(&self.0, request)
+    }
+
+    fn follow(&self, request: Request, lines: Lines) -> Result<(), String> {
+        let (reply, answer) = bounded(1);
+        self.0.send(Message::Follow(request, lines, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
+        answer
+            .recv_timeout(ANSWERING)
+            .map_err(|_| "the gateway is starting, stopping or very busy; try again".to_owned())?
+    }
 }
 
 /// Brings a question to the desk and the answer back.
@@ -199,6 +218,7 @@ where
         pulses,
         service,
         controllers,
+        traces: Traces::new(clock),
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
     log::info!("stopping");

@@ -21,6 +21,7 @@
 //! [`Server`] gives it an [`Answer`]. Nothing in here is ever on the path of a packet.
 
 mod client;
+pub mod explain;
 mod lines;
 pub mod render;
 mod request;
@@ -35,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{Line, ask, follow};
 pub use lines::{Lines, Missed};
-pub use request::{Act, FDB_PAGE, FdbFilter, Follow, NeighbourFilter, Request, Show, Verb};
+pub use request::{Act, ExplainAsk, FDB_PAGE, FdbFilter, Follow, NeighbourFilter, Request, Show, TraceAsk, Verb};
 pub use server::{Access, Answer, Server};
 
 /// The answer, one line on the socket.

@@ -8,7 +8,7 @@ use super::table::{Side::*, Table, short};
 use crate::control::view::{ControllerView, DropView, FdbView, LinkView, PortView, VniView, VtepView, WorkerView};
 
 /// Columns of the widest line.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// `show ports`.
 pub fn ports(ports: &[PortView]) -> String {
@@ -296,7 +296,7 @@ fn clip(text: &str, width: usize) -> String {
 }
 
 /// Appends `text` to `out` in lines that fit, each behind `indent`.
-fn wrap(text: &str, indent: &str, out: &mut String) {
+pub(super) fn wrap(text: &str, indent: &str, out: &mut String) {
     let mut line = String::from(indent);
     for word in text.split_whitespace() {
         if line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > WIDTH {

@@ -52,6 +52,8 @@ pub enum Show {
     Neighbours(NeighbourFilter),
     /// Access lists: rules and their hits.
     Rules,
+    /// What becomes of a frame. Its bytes, as hexadecimal digits, may follow as the body.
+    Explain(ExplainAsk),
 }
 
 /// Which addresses: all that fit every given field.
@@ -61,6 +63,53 @@ pub struct NeighbourFilter {
     /// In the segment of this name, or with this number in either encapsulation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vni: Option<String>,
+}
+
+/// Which frame to explain: the one in the body, or one that is made of the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExplainAsk {
+    /// Name of the port that it comes in at.
+    pub port: String,
+    /// Its tag: `10`, `untagged`, or `300.7`; by default the port's only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<String>,
+    /// Destination MAC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dst: Option<String>,
+    /// Source MAC; by default one that is known there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub src: Option<String>,
+    /// Bytes behind the Ethernet header and its tags; by default the least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+}
+
+/// Which frames to trace: all that fit every given field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TraceAsk {
+    /// They come in or leave through the port of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// They belong to the segment of this name, or with this number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vni: Option<String>,
+    /// They are from or to this MAC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Only dropped ones, for the reason of this label, or `any`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop: Option<String>,
+    /// End after so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// At most so many a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+    /// At most so many bytes of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snap: Option<usize>,
 }
 
 /// What can be done.
@@ -74,7 +123,10 @@ pub enum Act {
 /// What can be followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "follow", rename_all = "kebab-case")]
-pub enum Follow {}
+pub enum Follow {
+    /// Frames that pass.
+    Trace(TraceAsk),
+}
 
 /// Most MACs in one answer. Who wants more asks again for those [`FdbFilter::after`] the last, until a page has fewer: so no
 /// question holds the gateway's control up.
@@ -127,7 +179,7 @@ impl Request {
 
     /// True when a text belongs to what is asked for.
     pub(super) fn takes_body(&self) -> bool {
-        false
+        matches!(self.verb, Verb::Show(Show::Explain(_)))
     }
 }
 

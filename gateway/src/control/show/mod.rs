@@ -33,7 +33,7 @@ impl Control {
     }
 
     /// The operator's name of a port.
-    fn port_name(&self, port: PortId) -> &str {
+    pub(in crate::control) fn port_name(&self, port: PortId) -> &str {
         self.model.ports.get(port.index()).map_or("?", |port| &port.name)
     }
 

@@ -78,7 +78,7 @@ impl Control {
         }
     }
 
-    fn known_hops(&self, key: TunnelKey) -> Vec<Hop> {
+    pub(in crate::control) fn known_hops(&self, key: TunnelKey) -> Vec<Hop> {
         let fixed: Vec<Hop> = self.underlay().static_hops().collect();
         match self.resolutions.get(&key.remote) {
             _ if !fixed.is_empty() => fixed,
@@ -87,7 +87,7 @@ impl Control {
         }
     }
 
-    fn state(&self, key: TunnelKey, hops: &[Hop]) -> (&'static str, Option<String>) {
+    pub(in crate::control) fn state(&self, key: TunnelKey, hops: &[Hop]) -> (&'static str, Option<String>) {
         if self.underlay().source(key.remote).is_none() {
             let family = if key.remote.is_ipv4() { "IPv4" } else { "IPv6" };
             return ("no-source", Some(format!("the gateway has no {family} source: add one to vtep.source")));
