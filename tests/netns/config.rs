@@ -10,6 +10,7 @@ pub struct Config<'a> {
     ports: String,
     vnis: String,
     memory: String,
+    control: String,
 }
 
 /// The underlay of most tests: the gateway's addresses on the fabric.
@@ -26,6 +27,7 @@ impl<'a> Config<'a> {
             ports: String::new(),
             vnis: String::new(),
             memory: "{}".into(),
+            control: String::new(),
         }
     }
 
@@ -59,6 +61,12 @@ impl<'a> Config<'a> {
         self
     }
 
+    /// The section `control`, whole lines.
+    pub fn control(mut self, control: &str) -> Self {
+        self.control = control.into();
+        self
+    }
+
     /// A port on a new cable, with what follows its name and device.
     pub fn port(mut self, name: &str, rest: &str) -> Self {
         let device = self.lab.cable(name);
@@ -87,7 +95,8 @@ impl<'a> Config<'a> {
 
     /// The file.
     pub fn text(&self) -> String {
-        let Self { workers, vtep, ports, vnis, memory, .. } = self;
-        format!("version: 1\nworkers: {workers}\nvtep: {vtep}\nports:\n{ports}vnis:\n{vnis}memory: {memory}\n")
+        let Self { workers, vtep, ports, vnis, memory, control, .. } = self;
+        let vnis = if vnis.is_empty() { " []\n".to_owned() } else { format!("\n{vnis}") };
+        format!("version: 1\nworkers: {workers}\nvtep: {vtep}\nports:\n{ports}vnis:{vnis}memory: {memory}\n{control}")
     }
 }

@@ -381,6 +381,15 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Waits for a condition, with a bound; `seen` is what to show when that was in vain.
+pub fn until_or(what: &str, mut condition: impl FnMut() -> bool, seen: impl Fn() -> String) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}; last seen:\n{}", seen());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Runs a command line (words parted by spaces) that must succeed; returns what it printed.
 pub fn run(line: &str) -> String {
     let output = output(line);
@@ -392,6 +401,11 @@ pub fn run(line: &str) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     text
+}
+
+/// What a command line printed, whatever became of it.
+pub fn said(line: &str) -> String {
+    String::from_utf8_lossy(&output(line).stdout).into_owned()
 }
 
 /// True when a command line succeeds.
@@ -458,7 +472,8 @@ fn vswitchd() -> &'static str {
     if exists(plain) { plain } else { "ovs-vswitchd" }
 }
 
-fn installed(tool: &str) -> bool {
+/// True when a program is on the path.
+pub fn installed(tool: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default();
     // A root shell without the system directories in its path is common in containers.
     path.split(':').chain(["/usr/sbin", "/sbin"]).any(|directory| Path::new(directory).join(tool).exists())

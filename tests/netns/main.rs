@@ -12,11 +12,13 @@ mod config;
 mod gateway;
 mod lab;
 mod sys;
+mod vtep_db;
 
 mod bridging;
 mod lifecycle;
 mod outer;
 mod overlays;
+mod ovsdb;
 mod peers;
 mod see;
 mod service;
