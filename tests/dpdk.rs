@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use config::types::{Api, Controllers, HugePages, Idle, Memory, Model, Port, Vtep, Workers};
+use config::types::{Api, Controllers, HugePages, Idle, Memory, Model, Port, Reload, State, Vtep, Workers};
 use gateway::dpdk::{self, Dpdk, DpdkDriver, Error, Mbuf};
 use gateway::driver::{BURST, Burst, Driver};
 use gateway::frame::{Frame, Pool, PortId};
@@ -72,6 +72,8 @@ fn model(devices: &[&str], workers: u16) -> Model {
             host_rate: 0,
         },
         api: Api::default(),
+        reload: Reload::default(),
+        state: State::default(),
         fdb_size: 1024,
         ports: devices.iter().enumerate().map(port).collect(),
         segments: Vec::new(),

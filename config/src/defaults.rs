@@ -49,6 +49,9 @@ pub(crate) const OVSDB_STALE: u32 = 300;
 /// Seconds between two publications of statistics.
 pub(crate) const OVSDB_STATISTICS: u32 = 10;
 
+/// Seconds between two writings of the state file.
+pub(crate) const STATE_EVERY: u32 = 10;
+
 /// Packet buffers per worker: what all rings of all ports hold at once, and the flood copies and caches in between.
 /// One less than a power of two is what DPDK's pools like best.
 pub(crate) fn buffers(ports: &[crate::types::Port]) -> u32 {

@@ -7,6 +7,7 @@
 mod access;
 mod control;
 mod neighbours;
+mod operate;
 mod port;
 mod segment;
 
@@ -21,6 +22,7 @@ pub use access::{AccessList, AccessRule, Action, Ethertype, EthertypeWord, Ports
 pub use neighbours::{Neighbour, PathMtu};
 
 pub use control::{Control, FloodFallback, Ovsdb, Tls};
+pub use operate::{Reload, State};
 pub use port::{Binding, Descriptors, Port, Tpid, Underlay, UntaggedWord, Via, Vlan};
 pub use segment::{
     Accept, Checksum, DetailedVtep, Df, Flood, GeneveOption, InheritWord, InnerVlan, Learning, RemoteVtep, Segment,
@@ -47,6 +49,12 @@ pub struct File {
     /// everything: see and change what is forwarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
+    /// What makes the running gateway read its file again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
+    /// What outlives a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// The forwarding table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fdb: Option<Fdb>,

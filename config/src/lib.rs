@@ -23,9 +23,11 @@ mod access;
 mod check;
 mod controllers;
 mod defaults;
+mod differences;
 mod document;
 pub mod file;
 mod neighbours;
+mod places;
 mod problem;
 mod reader;
 mod reference;
@@ -37,6 +39,8 @@ pub mod types;
 
 use std::path::Path;
 
+pub use differences::{Difference, differences};
+pub use places::Places;
 pub use problem::{Problem, Problems, Severity};
 pub use reference::reference;
 pub use render::{file as to_file, render};
@@ -49,6 +53,8 @@ pub struct Loaded {
     pub model: types::Model,
     /// What is legal but odd, in the order of the file.
     pub warnings: Vec<Problem>,
+    /// Where its parts stand.
+    pub places: Places,
 }
 
 /// Reads and checks a file.
@@ -76,10 +82,11 @@ pub fn parse(file_name: &str, text: &str) -> Result<Loaded, Problems> {
     };
     let reader = reader::Reader::new(document, problems);
     let model = check::model(&reader, root);
+    let places = Places::of(&reader.document, root);
     let problems = reader.into_problems();
     let errors = problems.iter().any(|problem| problem.severity == Severity::Error);
     match model {
-        Some(model) if !errors => Ok(Loaded { model, warnings: problems }),
+        Some(model) if !errors => Ok(Loaded { model, warnings: problems, places }),
         _ => Err(Problems(problems)),
     }
 }

@@ -22,6 +22,11 @@ pub fn file(model: &Model) -> File {
         memory: Some(memory(&model.memory)),
         vtep: Some(vtep(&model.vtep)),
         api: Some(file::Api { group: model.api.group.clone(), mode: Some(format!("{:04o}", model.api.mode)) }),
+        reload: Some(file::Reload { signal: Some(model.reload.signal), watch: Some(model.reload.watch) }),
+        state: Some(file::State {
+            directory: model.state.directory.as_ref().map(|folder| folder.display().to_string()),
+            every: Some(model.state.every.map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX))),
+        }),
         fdb: Some(file::Fdb { size: Some(model.fdb_size) }),
         ports: model.ports.iter().map(|one| port(model, one)).collect(),
         vnis: model.segments.iter().map(|one| segment(model, one)).collect(),

@@ -171,6 +171,14 @@ pub(crate) fn namespace(text: &str) -> Checked<String> {
 }
 
 /// A file prefix of DPDK: part of a file name.
+/// A folder: an absolute path, because nobody knows where a service is at home.
+pub(crate) fn folder(text: &str) -> Checked<std::path::PathBuf> {
+    match text.starts_with('/') && !text.contains('\0') {
+        true => Ok(text.into()),
+        false => Err((format!("'{text}' is not an absolute path"), "begin it with '/', like /var/lib/causeway".into())),
+    }
+}
+
 pub(crate) fn file_prefix(text: &str) -> Checked<String> {
     name(text)
 }

@@ -132,6 +132,10 @@ pub struct Model {
     pub vtep: Vtep,
     /// Who may speak to the gateway.
     pub api: Api,
+    /// What makes the gateway read its file again.
+    pub reload: Reload,
+    /// What outlives a restart.
+    pub state: State,
     /// Size of each core's forwarding table, in MACs.
     pub fdb_size: u32,
     /// DPDK devices; the index is the port's number everywhere.
@@ -201,6 +205,38 @@ impl Default for Api {
     /// For the owner and the group of the process.
     fn default() -> Self {
         Self { group: None, mode: crate::defaults::API_MODE }
+    }
+}
+
+/// What makes the gateway read its file again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// SIGHUP.
+    pub signal: bool,
+    /// A change of the file.
+    pub watch: bool,
+}
+
+impl Default for Reload {
+    /// When told to.
+    fn default() -> Self {
+        Self { signal: true, watch: false }
+    }
+}
+
+/// What outlives a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Where the state file is kept; `None` is where the service manager says.
+    pub directory: Option<std::path::PathBuf>,
+    /// Time between two writings; `None` never.
+    pub every: Option<Duration>,
+}
+
+impl Default for State {
+    /// Where the service manager says.
+    fn default() -> Self {
+        Self { directory: None, every: Some(Duration::from_secs(crate::defaults::STATE_EVERY.into())) }
     }
 }
 

@@ -36,6 +36,8 @@ workers: {qqqqqq: 0, idle: {qqqqqq: 0, sleep: 1}}
 memory: {qqqqqq: 0}
 vtep: {qqqqqq: 0}
 api: {qqqqqq: 0}
+reload: {qqqqqq: 0}
+state: {qqqqqq: 0}
 fdb: {qqqqqq: 0}
 ports:
   - qqqqqq: 0

@@ -46,6 +46,8 @@ access_lists:
       - {action: permit, protocol: tcp, destination_port: 80-443, source: 10.1.0.0/16}
       - {action: deny, source_mac: "02:00:00:00:00:00/ff:ff:00:00:00:00", ethertype: 0x88cc}
       - {action: deny, destination: 10.9.9.9, fragments: true}
+reload: {signal: true, watch: false}
+state: {directory: /var/lib/causeway, every: 10}
 "#;
 
 /// What is said about a text, problems or warnings.
@@ -123,6 +125,10 @@ fn system() {
             ("mode: \"0660\"", "mode: \"0060\"", "api.mode", "locks the owner out"),
             ("mode: \"0660\"", "mode: \"0680\"", "api.mode", "no permissions; write them in octal"),
             ("mode: \"0660\"", "mode: \"+660\"", "api.mode", "write them in octal"),
+            ("watch: false", "watch: sometimes", "reload.watch", "write 'true' or 'false'"),
+            ("reload: {signal", "reload: {signals", "reload.signals", "did you mean 'signal'?"),
+            ("directory: /var", "directory: var", "state.directory", "'var/lib/causeway' is not an absolute path"),
+            ("every: 10", "every: 1000000", "state.every", "too large for a time in seconds"),
             ("api: {group", "api: {groop", "api.groop", "did you mean 'group'?"),
             ("[1, 2]", "[1, 2, 1]", "workers.cores[2]", "core 1 is given twice"),
             ("[1, 2]", "[]", "workers.cores", "no core is given"),

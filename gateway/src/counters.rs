@@ -213,6 +213,40 @@ impl Counters {
         }
     }
 
+    /// What was counted since `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        let mut since = self.clone();
+        let less = |mine: &mut Tally, theirs: Tally| {
+            mine.frames = mine.frames.saturating_sub(theirs.frames);
+            mine.bytes = mine.bytes.saturating_sub(theirs.bytes);
+        };
+        for (mine, theirs) in since.ports.iter_mut().zip(&before.ports) {
+            less(&mut mine.rx, theirs.rx);
+            less(&mut mine.tx, theirs.tx);
+            less(&mut mine.to_host, theirs.to_host);
+            less(&mut mine.from_host, theirs.from_host);
+            mine.drops.iter_mut().zip(&theirs.drops).for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));
+        }
+        let flows = since.segments.iter_mut().zip(&before.segments);
+        for (mine, theirs) in flows.chain(since.endpoints.iter_mut().zip(&before.endpoints)) {
+            less(&mut mine.rx, theirs.rx);
+            less(&mut mine.tx, theirs.tx);
+        }
+        let numbers = [
+            (&mut since.replicated, before.replicated),
+            (&mut since.handed_over, before.handed_over),
+            (&mut since.taken_over, before.taken_over),
+            (&mut since.learned, before.learned),
+            (&mut since.unreported, before.unreported),
+            (&mut since.turns, before.turns),
+            (&mut since.busy_turns, before.busy_turns),
+        ];
+        for (mine, theirs) in numbers.into_iter().chain(since.bursts.iter_mut().zip(before.bursts)) {
+            *mine = mine.saturating_sub(theirs);
+        }
+        since
+    }
+
     /// Frames dropped for a reason, over all ports.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.ports.iter().map(|port| port.drops[reason as usize]).sum()
@@ -248,6 +282,8 @@ mod tests {
         let memory = (copy.ports.as_ptr(), copy.segments.as_ptr(), copy.endpoints.as_ptr());
         copy.copy_from(&original);
         assert_eq!(copy, original);
+        assert_eq!(copy.since(&original), Counters::new(3, 40, 50), "everything is taken off");
+        assert_eq!(copy.since(&Counters::new(1, 1, 1)), original);
         assert_eq!(memory, (copy.ports.as_ptr(), copy.segments.as_ptr(), copy.endpoints.as_ptr()));
     }
 }

@@ -31,6 +31,8 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
         memory: memory(reader, draft, &ports),
         vtep: vtep(draft, &sources),
         api: draft.api.clone(),
+        reload: draft.reload.clone(),
+        state: draft.state.clone(),
         fdb_size: draft.fdb_size,
         control: draft.control.resolve(reader, &ports),
         ports,

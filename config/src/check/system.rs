@@ -7,7 +7,7 @@ use crate::defaults;
 use crate::document::At;
 use crate::reader::{Reader, excerpt};
 use crate::scalar;
-use crate::types::{Api, HugePages, Idle, Workers};
+use crate::types::{Api, HugePages, Idle, Reload, State, Workers};
 
 /// The highest CPU number that we take for one.
 const LAST_CORE: u64 = 1023;
@@ -114,6 +114,26 @@ pub(super) fn api(reader: &Reader, at: Option<At>) -> Api {
     api.mode = fields.read("mode", scalar::mode).map_or(api.mode, |(mode, _)| mode);
     fields.done();
     api
+}
+
+pub(super) fn reload(reader: &Reader, at: Option<At>) -> Reload {
+    let mut reload = Reload::default();
+    let Some(fields) = at.and_then(|at| reader.fields(at)) else { return reload };
+    reload.signal = fields.bool("signal").unwrap_or(reload.signal);
+    reload.watch = fields.bool("watch").unwrap_or(reload.watch);
+    fields.done();
+    reload
+}
+
+pub(super) fn state(reader: &Reader, at: Option<At>) -> State {
+    let mut state = State::default();
+    let Some(fields) = at.and_then(|at| reader.fields(at)) else { return state };
+    state.directory = fields.read("directory", scalar::folder).map(|(folder, _)| folder);
+    if let Some(seconds) = fields.int("every", "a time in seconds", 0..=86_400) {
+        state.every = (seconds > 0).then(|| Duration::from_secs(seconds));
+    }
+    fields.done();
+    state
 }
 
 pub(super) fn fdb_size(reader: &Reader, at: Option<At>) -> u32 {

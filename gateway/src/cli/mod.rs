@@ -1,9 +1,11 @@
 //! The command line: what can be asked, in the words of the field, and which module answers.
 
 mod bench;
+mod change;
 mod check;
 mod doctor;
 mod explain;
+mod fdb;
 mod man;
 mod pcap;
 mod show;
@@ -31,6 +33,7 @@ Examples:
   causeway doctor                          is this machine fit for it?
   causeway check gateway.yaml              say everything that is wrong with a file
   causeway run -c gateway.yaml             forward until SIGTERM or Ctrl-C
+  causeway apply gateway.yaml              change the running gateway while frames flow
   causeway show drops                      where did my packet go?
   causeway explain --port srv1 --vlan 10 --dst 02:00:00:00:00:05
   causeway trace --port srv1 -w - | tshark -i -
@@ -90,6 +93,36 @@ enum Command {
     /// Watch frames pass: as lines, as JSON, or as a capture for Wireshark
     #[command(after_help = trace::HELP)]
     Trace(trace::Trace),
+    /// Say what a configuration file would change in the running gateway
+    #[command(after_help = change::PLAN_HELP)]
+    Plan(change::Plan),
+    /// Put a configuration file in force while frames flow
+    #[command(after_help = change::APPLY_HELP)]
+    Apply(change::Apply),
+    /// Keep what 'causeway apply --confirm' has put in force
+    #[command(after_help = change::CONFIRM_HELP)]
+    Confirm(change::Then),
+    /// Go back to the configuration before the last change
+    #[command(after_help = change::ROLLBACK_HELP)]
+    Rollback(change::Then),
+    /// Add, remove or forget MAC addresses of the running gateway
+    #[command(after_help = fdb::HELP, arg_required_else_help = true)]
+    Fdb {
+        #[command(subcommand)]
+        what: fdb::What,
+    },
+    /// Counters of the running gateway
+    #[command(after_help = fdb::COUNTERS_HELP, arg_required_else_help = true)]
+    Counters {
+        #[command(subcommand)]
+        what: fdb::Counters,
+    },
+    /// Messages of the running gateway
+    #[command(after_help = fdb::LOG_HELP, arg_required_else_help = true)]
+    Log {
+        #[command(subcommand)]
+        what: fdb::Log,
+    },
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema,
@@ -170,18 +203,25 @@ type Refusal = String;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run { config, socket, log } => {
-            start_log(&log);
+            crate::run::log::start(&log);
             crate::run::run(&config, &socket.path())
         }
         Command::Check { file, json } => return check::check(&file, json),
         Command::Doctor(asked) => return doctor::doctor(&asked),
         Command::Show { what } => show::show(what),
         Command::Bench(bench) => {
-            start_log("error");
+            crate::run::log::start("error");
             bench::bench(&bench)
         }
         Command::Explain(asked) => explain::explain(asked),
         Command::Trace(asked) => trace::trace(asked),
+        Command::Plan(plan) => return change::plan(plan),
+        Command::Apply(apply) => change::apply(apply),
+        Command::Confirm(then) => change::confirm(then),
+        Command::Rollback(then) => change::rollback(then),
+        Command::Fdb { what } => fdb::fdb(what),
+        Command::Counters { what } => fdb::counters(what),
+        Command::Log { what } => fdb::log(what),
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
         Command::Man { directory } => man::man(Cli::command(), &directory),
         Command::Completions { shell } => {
@@ -190,21 +230,13 @@ pub fn main() -> ExitCode {
             show::print(&String::from_utf8_lossy(&script))
         }
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(refusal) => {
-            eprintln!("causeway: {refusal}");
-            ExitCode::from(1)
-        }
-    }
+    done.map_or_else(|refusal| refused(&refusal), |()| ExitCode::SUCCESS)
 }
 
-/// Messages from `level` up; of DPDK's own at least warnings. RUST_LOG refines that (`RUST_LOG=dpdk=debug`).
-fn start_log(level: &str) {
-    let dpdk = if level == "info" { "warn" } else { level };
-    let more = std::env::var("RUST_LOG").unwrap_or_default();
-    let filters = format!("{level},dpdk={dpdk},{more}");
-    env_logger::Builder::new().parse_filters(filters.trim_end_matches(',')).format_target(false).init();
+/// Says why not.
+fn refused(refusal: &str) -> ExitCode {
+    eprintln!("causeway: {refusal}");
+    ExitCode::from(1)
 }
 
 #[cfg(test)]

@@ -112,6 +112,23 @@ impl Authority {
         news.push(key);
     }
 
+    /// The operator says while running where a MAC is (`None`: no longer). Not for those that the configuration has.
+    pub fn fix(&mut self, key: FdbKey, place: Option<Place>, news: &mut Vec<FdbKey>) {
+        if let Some(record) = self.records.get(&key).filter(|record| record.origin == Origin::Controller) {
+            self.behind.insert(key, record.place);
+        }
+        self.remove(key);
+        news.push(key);
+        match place {
+            Some(place) => self.insert(key, place, Origin::Static, 0),
+            None => {
+                if let Some(place) = self.behind.remove(&key) {
+                    self.assign(key, Some(place), news);
+                }
+            }
+        }
+    }
+
     /// Forgets learned MACs that were not used for their segment's ageing time.
     pub fn age(&mut self, now: Nanos, news: &mut Vec<FdbKey>) {
         let mut forgotten = 0;

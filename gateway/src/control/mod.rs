@@ -9,6 +9,7 @@
 //! What the operator asks for and gets an answer to are functions of their own: [`Control::reload`],
 //! [`Control::flush`], and the `view_` functions.
 
+mod by_hand;
 pub mod compile;
 mod controllers;
 pub mod explain;
@@ -28,11 +29,13 @@ mod strangers;
 pub mod view;
 pub mod watch;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use config::types::{Accept, Encap, Model};
 
+pub use self::by_hand::Spot;
 pub use self::compile::PortFacts;
 use self::compile::hops::Underlay;
 pub use self::compile::hops::{Hop, Resolution};
@@ -44,7 +47,7 @@ use self::journal::{Journal, Names};
 pub use self::layout::Place;
 use self::neighbours::Bindings;
 use self::news::{News, Subject};
-pub use self::operate::{NeedsRestart, UnknownName};
+pub use self::operate::{NeedsRestart, UnknownName, fixed_parts, next_hops_of};
 use self::overlay::Overlays;
 pub use self::show::FdbFilter;
 use self::strangers::Strangers;
@@ -100,6 +103,8 @@ struct Core {
     neighbours: u64,
     /// Its counters when last asked.
     counters: Box<Counters>,
+    /// What they were when the operator cleared them: `show` counts from there.
+    cleared: Option<Box<Counters>>,
     /// A box for the next answer, when it is not under way.
     spare: Option<Box<Counters>>,
     /// The spare box is to be sent.
@@ -134,6 +139,8 @@ pub struct Control {
     version: u64,
     fdb: Authority,
     bindings: Bindings,
+    /// What the operator put into the FDB while running.
+    by_hand: HashMap<FdbKey, Place>,
     strangers: Strangers,
     news: News,
     /// What the cores noted.
@@ -169,6 +176,7 @@ impl Control {
             version: 0,
             fdb: Authority::default(),
             bindings: Bindings::default(),
+            by_hand: HashMap::new(),
             strangers: Strangers::default(),
             news: News::new(cores.len()),
             journal: Journal::default(),
@@ -436,7 +444,10 @@ impl Control {
     fn arrange(&mut self, statics: bool, now: Nanos) {
         self.version += 1;
         self.resolutions.retain(|address, _| self.plan.next_hops.contains(address));
-        let statics = statics.then(|| self.plan.statics(&self.model));
+        let mut statics = statics.then(|| self.plan.statics(&self.model));
+        if let Some(statics) = &mut statics {
+            self.add_by_hand(statics);
+        }
         self.fdb.arrange(std::mem::take(&mut self.plan.layout), statics.as_ref(), now, &mut self.changed);
         let (limits, layout) = self.fdb.limits_and_layout();
         for &id in &self.plan.segments {
@@ -466,6 +477,7 @@ impl Core {
             version: 0,
             neighbours: 0,
             counters: counters(),
+            cleared: None,
             spare: Some(counters()),
             asked: false,
             notebook: Some(Box::default()),
@@ -473,6 +485,16 @@ impl Core {
             taps: VecDeque::new(),
             stop: false,
             stopped: false,
+        }
+    }
+}
+
+impl Core {
+    /// Its counters since the operator cleared them.
+    fn shown(&self) -> Cow<'_, Counters> {
+        match &self.cleared {
+            Some(before) => Cow::Owned(self.counters.since(before)),
+            None => Cow::Borrowed(&self.counters),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What the operator asks control to do: another configuration, forgetting learned MACs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
 
-use config::types::{Accept, Encap, Flood, Model, Port};
+use config::types::{Accept, Encap, Flood, Model, Port, Vtep};
 
 use super::compile::key;
 use super::fdb::Record;
@@ -19,7 +20,7 @@ impl std::fmt::Display for UnknownName {
     }
 }
 
-/// Parts of a new configuration that only a restart can put in force.
+/// Parts of a new configuration that only a restart can put in force, by their paths in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeedsRestart(pub Vec<String>);
 
@@ -37,7 +38,7 @@ impl Control {
     ///
     /// When it needs other devices, workers or memory; nothing is changed then.
     pub fn reload(&mut self, model: Model, now: Nanos) -> Result<(), NeedsRestart> {
-        let parts = fixed_parts_that_differ(self.configured(), &model);
+        let parts = fixed_parts(self.configured(), &model);
         if !parts.is_empty() {
             return Err(NeedsRestart(parts));
         }
@@ -101,36 +102,57 @@ pub(super) fn listed(model: &Model) -> HashSet<crate::tables::TunnelKey> {
     floods.flatten().copied().chain(statics).map(key).collect()
 }
 
-fn fixed_parts_that_differ(old: &Model, new: &Model) -> Vec<String> {
+/// The VTEPs of a model whose next hops the kernel is asked for.
+pub fn next_hops_of(model: &Model) -> BTreeSet<IpAddr> {
+    let asks = !model.ports.iter().any(|port| port.underlay.as_ref().is_some_and(|underlay| underlay.via.is_some()));
+    let Vtep { source_v4, source_v6, .. } = &model.vtep;
+    let has_source = |vtep: &IpAddr| if vtep.is_ipv4() { source_v4.is_some() } else { source_v6.is_some() };
+    listed(model).into_iter().map(|key| key.remote).filter(|vtep| asks && has_source(vtep)).collect()
+}
+
+/// The parts of `new` that only a restart can put in force in place of `old`, by their paths in the file.
+pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     let mut parts = Vec::new();
-    if old.workers != new.workers {
-        parts.push("workers".into());
-    }
-    if old.memory != new.memory {
-        parts.push("memory".into());
-    }
-    if old.fdb_size != new.fdb_size {
-        parts.push("fdb_size".into());
-    }
-    if old.api != new.api {
-        parts.push("api".into());
-    }
-    if old.vtep.namespace != new.vtep.namespace {
-        parts.push("vtep.namespace".into());
-    }
-    if old.control != new.control {
-        parts.push("control".into());
-    }
-    let names = |model: &Model| model.ports.iter().map(|port| port.name.clone()).collect::<Vec<_>>();
-    if names(old) != names(new) {
-        parts.push("the list of ports".into());
-        return parts;
-    }
-    let device = |port: &Port| {
-        let twin = port.underlay.as_ref().map(|u| (u.twin.clone(), u.vlan, u.addresses.clone(), u.gateways.clone()));
-        (port.device.clone(), port.mtu, port.rx_queues, port.descriptors, port.offload, twin)
+    let mut differ = |path: &str, differs: bool| {
+        if differs {
+            parts.push(path.to_owned());
+        }
     };
-    let differ = old.ports.iter().zip(&new.ports).filter(|(old, new)| device(old) != device(new));
-    parts.extend(differ.map(|(port, _)| format!("port {}", port.name)));
+    differ("workers.cores", old.workers.cores != new.workers.cores);
+    differ("workers.idle", old.workers.idle != new.workers.idle);
+    differ("workers.burst", old.workers.burst != new.workers.burst);
+    differ("memory", old.memory != new.memory);
+    differ("api", old.api != new.api);
+    differ("fdb.size", old.fdb_size != new.fdb_size);
+    differ("vtep.namespace", old.vtep.namespace != new.vtep.namespace);
+    differ("control", old.control != new.control);
+    let find = |model: &'_ Model, name: &str| model.ports.iter().position(|port| port.name == name);
+    for port in new.ports.iter().filter(|port| find(old, &port.name).is_none()) {
+        differ(&format!("ports[{}]", port.name), true);
+    }
+    let (mut gone, mut last) = (false, None);
+    for before in &old.ports {
+        let Some(place) = find(new, &before.name) else {
+            gone = true;
+            continue;
+        };
+        // A port's number is its place in the list.
+        gone |= last.replace(place).is_some_and(|last| last > place);
+        port(before, &new.ports[place], &mut differ);
+    }
+    differ("ports", gone);
     parts
+}
+
+fn port(old: &Port, new: &Port, differ: &mut impl FnMut(&str, bool)) {
+    let mut part = |name: &str, differs: bool| differ(&format!("ports[{}].{name}", old.name), differs);
+    part("device", old.device != new.device);
+    part("mtu", old.mtu != new.mtu);
+    part("rx_queues", old.rx_queues != new.rx_queues);
+    part("descriptors", old.descriptors != new.descriptors);
+    part("offload", old.offload != new.offload);
+    let twin = |port: &Port| {
+        port.underlay.as_ref().map(|one| (one.twin.clone(), one.vlan, one.addresses.clone(), one.gateways.clone()))
+    };
+    part("underlay", twin(old) != twin(new));
 }

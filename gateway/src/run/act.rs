@@ -1,17 +1,57 @@
 //! What control does when asked on the socket.
 
-use gateway::control::Control;
-use gateway::telemetry::Act;
+use config::types::Encap;
+use gateway::control::{Control, Spot};
+use gateway::telemetry::{Act, FdbPlace};
 use serde_json::{Value, json};
 
-use super::answer::filter;
+use super::answer::{filter, vni_name};
 
-/// Does it and says what came of it.
+/// Does it and says what came of it. What concerns the configuration or the log is done elsewhere.
 pub fn act(control: &mut Control, act: &Act) -> Result<Value, String> {
     match act {
         Act::FdbFlush(asked) => {
             let forgotten = control.flush(&filter(control, asked)?).map_err(|unknown| unknown.to_string())?;
+            log::info!("{forgotten} learned MACs were flushed");
             Ok(json!({"forgotten": forgotten}))
         }
+        Act::FdbAdd(asked) => {
+            let vni = vni_name(control, &asked.vni)?;
+            let (spot, place) = spot(asked)?;
+            control.put_mac(&vni, asked.mac.parse()?, &spot)?;
+            log::info!("MAC {} of VNI {vni} was put at {place} by hand", asked.mac);
+            Ok(json!({"place": place}))
+        }
+        Act::FdbDel { vni, mac } => {
+            let vni = vni_name(control, vni)?;
+            control.remove_mac(&vni, mac.parse()?)?;
+            log::info!("MAC {mac} of VNI {vni} was removed by hand");
+            Ok(json!({}))
+        }
+        Act::CountersClear => {
+            control.clear_counters();
+            Ok(json!({}))
+        }
+        Act::Plan { .. } | Act::Apply { .. } | Act::Confirm | Act::Rollback | Act::LogLevel { .. } => {
+            Err("this is not asked of control".into())
+        }
+    }
+}
+
+/// Where a MAC is to be, and the same in words.
+fn spot(asked: &FdbPlace) -> Result<(Spot, String), String> {
+    let encap = match asked.encap.as_deref() {
+        None => None,
+        Some("vxlan") => Some(Encap::Vxlan),
+        Some("geneve") => Some(Encap::Geneve),
+        Some(other) => return Err(format!("'{other}' is no encapsulation; use vxlan or geneve")),
+    };
+    match (&asked.port, asked.vtep) {
+        (Some(port), None) => {
+            let words = asked.vlan.as_ref().map_or(port.clone(), |vlan| format!("{port} vlan {vlan}"));
+            Ok((Spot::Port(port.clone(), asked.vlan.clone()), words))
+        }
+        (None, Some(vtep)) => Ok((Spot::Vtep(vtep, encap), format!("VTEP {vtep}"))),
+        _ => Err("say where the MAC is: on a port or behind a VTEP".into()),
     }
 }

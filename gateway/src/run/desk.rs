@@ -3,6 +3,7 @@
 //! The thread that sits here alone owns [`Control`] and the underlay's state. Workers never wait for it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use config::types::Idle;
@@ -14,6 +15,8 @@ use gateway::link::Link;
 use gateway::telemetry::{Lines, Request};
 
 use super::answer::{Links, answer};
+use super::change::trigger::Wish;
+use super::change::{Changes, Order, warn_of_routeless};
 use super::controllers::Controllers;
 use super::pulse::{Change, Pulses};
 use super::service::Service;
@@ -32,8 +35,12 @@ pub enum Message {
     Failed(String),
     /// A controller wants something.
     Overlay(Controller, overlay::Change),
-    /// Read the configuration again.
-    Reload,
+    /// Something about the configuration.
+    Change(Order),
+    /// The configuration is about to be read again.
+    Reloading,
+    /// It was, whatever came of it.
+    Reloaded,
     /// Stop.
     Stop,
 }
@@ -51,6 +58,8 @@ const AWAKE: Nanos = 200_000_000;
 const TICK: Nanos = 100_000_000;
 /// Between two looks at links.
 const LOOK: Nanos = 500_000_000;
+/// How long after a start routes may come before it is said which are missing.
+const ROADS: Nanos = 5_000_000_000;
 /// Reports taken from a core at once.
 const REPORTS: usize = 1024;
 /// How long workers may take to count before an answer goes out with what is known.
@@ -68,8 +77,10 @@ pub struct Desk<F> {
     pub inbox: Receiver<Message>,
     /// The state of the ports' links.
     pub carriers: Links,
-    /// The configuration anew.
-    pub reload: Box<dyn Fn() -> Result<config::types::Model, String>>,
+    /// What is in force, and what was.
+    pub changes: Changes,
+    /// To whom reads the configuration again when it should.
+    pub trigger: Sender<Wish>,
     /// What it says when all workers poll.
     pub motto: String,
     /// The moment from which time counts.
@@ -100,6 +111,7 @@ impl<F> Desk<F> {
     /// What the worker said.
     pub fn work(&mut self) -> Result<(), String> {
         let (mut ticked, mut looked, mut happened, mut ready) = (0, 0, 0, 0);
+        let mut roads = Nanos::MAX;
         let mut questions = Questions::default();
         let mut link_up = vec![true; self.control.model().ports.len()];
         let spins = self.control.model().workers.idle == Idle::Spin;
@@ -126,6 +138,7 @@ impl<F> Desk<F> {
                     if ready == self.links.len() {
                         log::info!("forwarding: {}", self.motto);
                         self.service.ready(&format!("forwarding: {}", self.motto));
+                        roads = now + ROADS;
                     }
                 }
                 Some(Message::Failed(why)) => return Err(why),
@@ -133,7 +146,9 @@ impl<F> Desk<F> {
                     self.control.overlay(controller, change, now);
                     happened = now;
                 }
-                Some(Message::Reload) => self.reload_now(),
+                Some(Message::Change(order)) => self.change(Some(order), now),
+                Some(Message::Reloading) => self.service.reloading(),
+                Some(Message::Reloaded) => self.service.ready(&format!("forwarding: {}", self.motto)),
                 Some(Message::Stop) => return Ok(()),
                 None => {}
             }
@@ -143,6 +158,7 @@ impl<F> Desk<F> {
             if now.saturating_sub(ticked) >= TICK {
                 ticked = now;
                 self.control.handle(Event::Tick, now);
+                self.change(None, now);
             }
             if self.pulses.stuck().next().is_none() {
                 self.service.feed(now);
@@ -152,6 +168,10 @@ impl<F> Desk<F> {
                 self.look(&mut link_up);
                 self.feel();
                 self.underlay.retry();
+            }
+            if now >= roads {
+                roads = Nanos::MAX;
+                warn_of_routeless(self.control.model(), &self.underlay);
             }
         }
     }
@@ -244,18 +264,20 @@ impl<F> Desk<F> {
         }
     }
 
-    fn reload_now(&mut self) {
-        self.service.reloading();
-        let now = self.now();
-        let done = (self.reload)().and_then(|model| self.control.reload(model, now).map_err(|error| error.to_string()));
-        match done {
-            Ok(()) => {
-                self.controllers.reloaded(self.control.configured());
-                log::info!("the configuration was read again and is in force");
-            }
-            Err(refusal) => log::error!("the configuration was not taken over: {refusal}"),
+    /// Does what is ordered about the configuration (or rolls back what was not confirmed in time), and tells those whom
+    /// another configuration concerns.
+    fn change(&mut self, order: Option<Order>, now: Nanos) {
+        let Self { changes, control, underlay, .. } = self;
+        let before = Arc::clone(changes.running());
+        match order {
+            Some(order) => changes.handle(order, control, underlay, now),
+            None => changes.tick(control, underlay, now),
         }
-        self.service.ready(&format!("forwarding: {}", self.motto));
+        if !Arc::ptr_eq(&before, self.changes.running()) {
+            let running = self.control.configured();
+            self.controllers.reloaded(running);
+            let _ = self.trigger.send(Wish::Settings(running.reload.clone()));
+        }
     }
 
     /// Asks the workers to stop and waits until `stopped`, for a bounded time. False when that was in vain.

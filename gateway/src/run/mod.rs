@@ -5,9 +5,11 @@
 
 mod act;
 mod answer;
+mod change;
 mod controllers;
 mod desk;
 pub mod host;
+pub mod log;
 mod pulse;
 mod service;
 pub mod signals;
@@ -28,10 +30,12 @@ use gateway::frame::{Pool, PortId};
 use gateway::link::Link;
 use gateway::rights;
 use gateway::tables::Fdb;
-use gateway::telemetry::{Lines, Request, Server};
+use gateway::telemetry::{Act, Lines, Request, Server, Verb};
 use gateway::worker::{Worker, handoffs};
 
 use self::answer::Links;
+use self::change::ask::Orders;
+use self::change::{Changes, trigger};
 use self::controllers::Controllers;
 use self::desk::{Answer, Desk, Message};
 use self::pulse::Pulses;
@@ -53,39 +57,38 @@ const HANDOFF: usize = 1024;
 
 /// Forwards as `file` says until told to stop; answers on `socket`.
 pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
-    let model = load(file)?;
+    let model = load(file)?.model;
     host::check(&model)?;
     // Before there is a second thread: each starts with the rights of the one that made it.
     rights::keep(rights::for_start(&model));
     let (tell, inbox) = unbounded();
+    let trigger = trigger::start(file, model.reload.clone(), tell.clone())?;
     let _signals = {
-        let tell = tell.clone();
-        Watch::start(move |wish| {
-            let _ = tell.send(match wish {
-                Wish::Stop => Message::Stop,
-                Wish::Reload => Message::Reload,
-            });
+        let (tell, trigger) = (tell.clone(), trigger.clone());
+        Watch::start(move |wish| match wish {
+            Wish::Stop => drop(tell.send(Message::Stop)),
+            Wish::Reload => drop(trigger.send(trigger::Wish::Signal)),
         })?
     };
     let _server = {
         let tell = tell.clone();
         Server::open(socket, &host::access(&model.api)?, Door(tell))?
     };
-    let start = Start { file: file.to_owned(), model, tell, inbox };
+    let start = Start { model, tell, inbox, trigger };
     devices::forward(start)
 }
 
 /// Reads the configuration; its problems go to standard error.
-fn load(file: &Path) -> Result<Model, String> {
+fn load(file: &Path) -> Result<config::Loaded, String> {
     let loaded = config::load(file).map_err(|problems| {
         eprintln!("{problems}");
         let errors = problems.errors();
         format!("{} is refused for {errors} error{}", file.display(), plural(errors))
     })?;
     for warning in &loaded.warnings {
-        log::warn!("{warning}");
+        ::log::warn!("{warning}");
     }
-    Ok(loaded.model)
+    Ok(loaded)
 }
 
 fn plural(count: usize) -> &'static str {
@@ -111,6 +114,15 @@ impl gateway::telemetry::Answer for Door {
 
 /// Brings a question to the desk and the answer back.
 fn ask(tell: &Sender<Message>, request: Request) -> Answer {
+    let orders = Orders(tell.clone());
+    match &request.verb {
+        Verb::Act(Act::Plan { file }) => return orders.plan(file, &request.body),
+        Verb::Act(Act::Apply { file, confirm_s }) => return orders.apply(file, &request.body, *confirm_s),
+        Verb::Act(Act::Confirm) => return orders.confirm(),
+        Verb::Act(Act::Rollback) => return orders.rollback(),
+        Verb::Act(Act::LogLevel { level }) => return log::set(level).map(|()| serde_json::json!({"level": level})),
+        _ => {}
+    }
     let (reply, answer) = bounded(1);
     tell.send(Message::Ask(request, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
     answer
@@ -120,10 +132,10 @@ fn ask(tell: &Sender<Message>, request: Request) -> Answer {
 
 /// What is ready before a device is opened.
 struct Start {
-    file: std::path::PathBuf,
     model: Model,
     tell: Sender<Message>,
     inbox: crossbeam::channel::Receiver<Message>,
+    trigger: Sender<trigger::Wish>,
 }
 
 /// What opening the devices gives.
@@ -147,7 +159,7 @@ where
     D: Driver + 'static,
     P: Pool<Frame = D::Frame> + Clone + Send + 'static,
 {
-    let Start { file, model, tell, inbox } = start;
+    let Start { model, tell, inbox, trigger } = start;
     let Devices { facts, drivers, pools, links: carriers } = devices;
     let clock = Instant::now();
     let underlay = Underlay::open(&model, &facts)?;
@@ -176,7 +188,7 @@ where
             let mut fdb = Fdb::with_room(room);
             let lost = entries.into_iter().filter(|&(key, entry)| fdb.insert(key, entry).is_err()).count();
             if lost > 0 {
-                log::error!("core {core}: {lost} static MACs found no room; raise fdb.size");
+                ::log::error!("core {core}: {lost} static MACs found no room; raise fdb.size");
             }
             Worker::new(driver, tables, fdb, link, handoff, burst, COPIES)
         };
@@ -195,7 +207,7 @@ where
     }
 
     let motto = motto(&model);
-    let reload = Box::new(move || load(&file));
+    let changes = Changes::new(model.clone());
     let service = Service::of_environment();
     rights::keep(rights::for_running(&model));
     let controllers = match &failed {
@@ -212,7 +224,8 @@ where
         links: rings,
         inbox,
         carriers,
-        reload,
+        changes,
+        trigger,
         motto,
         start: clock,
         pulses,
@@ -221,7 +234,7 @@ where
         traces: Traces::new(clock),
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
-    log::info!("stopping");
+    ::log::info!("stopping");
     desk.service.stopping();
     drop(std::mem::take(&mut desk.controllers));
     let stopped = desk.stop(|| workers.iter().all(JoinHandle::is_finished), PATIENCE);
@@ -230,7 +243,7 @@ where
         // Its devices cannot be closed under it; the end of the process does that.
         return Err(worked.err().unwrap_or_else(|| "a worker did not stop in time; please report it".into()));
     }
-    log::info!("{}", balance(&desk.control));
+    ::log::info!("{}", balance(&desk.control));
     worked
 }
 
@@ -302,8 +315,8 @@ mod devices {
     fn facts(port: &dpdk::Port, asked: u16) -> PortFacts {
         let info = port.info();
         if let Some(note) = &info.mtu_note {
-            let level = if info.mtu < asked { log::Level::Warn } else { log::Level::Debug };
-            log::log!(level, "port {}: {note}", info.name);
+            let level = if info.mtu < asked { ::log::Level::Warn } else { ::log::Level::Debug };
+            ::log::log!(level, "port {}: {note}", info.name);
         }
         PortFacts {
             mac: info.mac,

@@ -99,6 +99,12 @@ impl Underlay {
         answers.into_iter().map(|(vtep, answer)| (vtep, resolution(vtep, answer))).collect()
     }
 
+    /// Those of some VTEPs that the kernel knows no way to; none where no kernel is asked.
+    pub fn routeless(&self, vteps: BTreeSet<IpAddr>) -> Vec<IpAddr> {
+        let asked = vteps.into_iter().filter(|_| self.follower.is_some());
+        asked.filter(|&vtep| matches!(self.state.resolve(vtep), Kernels::NoRoute)).collect()
+    }
+
     /// Is a member of these groups from now on, and of no others.
     pub fn join(&mut self, groups: &BTreeSet<(PortId, IpAddr)>) {
         self.memberships.retain(|group, _| groups.contains(group));

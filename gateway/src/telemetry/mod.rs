@@ -13,6 +13,9 @@
 //! < {"ok":…}                           and again every second, until the client closes the connection
 //! > {"follow":…}
 //! < {"ok":…}                           a line an event; the last is {"end":"why"}
+//! > {"do":"plan","file":"gw.yaml","bytes":1234}
+//! > …                                  1,234 bytes of YAML
+//! < {"ok":{"changes":[…],"needs_restart":[],"warnings":[]}}
 //! ```
 //!
 //! One request is answered with one line, and the next may follow on the same connection; one that is shown again and
@@ -36,7 +39,9 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{Line, ask, follow};
 pub use lines::{Lines, Missed};
-pub use request::{Act, ExplainAsk, FDB_PAGE, FdbFilter, Follow, NeighbourFilter, Request, Show, TraceAsk, Verb};
+pub use request::{
+    Act, ExplainAsk, FDB_PAGE, FdbFilter, FdbPlace, Follow, NeighbourFilter, Request, Show, TraceAsk, Verb,
+};
 pub use server::{Access, Answer, Server};
 
 /// The answer, one line on the socket.

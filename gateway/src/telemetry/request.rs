@@ -116,8 +116,62 @@ pub struct TraceAsk {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Act {
+    /// Say what the configuration in the body would change.
+    Plan {
+        /// Its name, for messages.
+        file: String,
+    },
+    /// Put the configuration in the body in force.
+    Apply {
+        /// Its name, for messages.
+        file: String,
+        /// Go back to the one before after so many seconds, unless it is confirmed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confirm_s: Option<u32>,
+    },
+    /// Keep what was applied.
+    Confirm,
+    /// Go back to the configuration before.
+    Rollback,
+    /// Put a MAC at a place, as a static entry.
+    FdbAdd(FdbPlace),
+    /// Take a MAC away: one that was put by hand, or a learned one.
+    FdbDel {
+        /// Name or number of the segment.
+        vni: String,
+        /// The MAC.
+        mac: String,
+    },
     /// Forget learned MACs.
     FdbFlush(FdbFilter),
+    /// Show counters from zero.
+    CountersClear,
+    /// Log from this level up (`info`, or `info,dpdk=debug`).
+    LogLevel {
+        /// As RUST_LOG has it.
+        level: String,
+    },
+}
+
+/// Where a MAC is to be: behind a VTEP, or on a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FdbPlace {
+    /// Name or number of the segment.
+    pub vni: String,
+    /// The MAC.
+    pub mac: String,
+    /// On the port of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// With these tags: `10`, `untagged`, `300.7`; needed where the port has several in the segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<String>,
+    /// Behind this VTEP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vtep: Option<IpAddr>,
+    /// `vxlan` or `geneve`; by default the segment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encap: Option<String>,
 }
 
 /// What can be followed.
@@ -179,7 +233,7 @@ impl Request {
 
     /// True when a text belongs to what is asked for.
     pub(super) fn takes_body(&self) -> bool {
-        matches!(self.verb, Verb::Show(Show::Explain(_)))
+        matches!(self.verb, Verb::Act(Act::Plan { .. } | Act::Apply { .. }) | Verb::Show(Show::Explain(_)))
     }
 }
 

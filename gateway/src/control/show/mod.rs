@@ -27,6 +27,14 @@ impl Control {
         sum
     }
 
+    /// The same since the operator cleared them: what `show` tells.
+    pub fn counters_shown(&self) -> Counters {
+        let tables = &self.plan.tables;
+        let mut sum = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        self.cores.iter().for_each(|core| sum.merge(&core.shown()));
+        sum
+    }
+
     /// True when every core's counters are in that were asked for.
     pub fn has_counters(&self) -> bool {
         self.cores.iter().all(|core| core.stopped || !core.asked && core.spare.is_some())
@@ -39,7 +47,7 @@ impl Control {
 
     /// `show ports`.
     pub fn view_ports(&self) -> Vec<PortView> {
-        let counters = self.counters();
+        let counters = self.counters_shown();
         let ports = self.model.ports.iter().enumerate();
         ports.map(|(index, port)| self.view_port(PortId(index as u8), port, &counters)).collect()
     }
@@ -86,7 +94,7 @@ impl Control {
 
     /// `show vnis`.
     pub fn view_vnis(&self) -> Vec<VniView> {
-        let counters = self.counters();
+        let counters = self.counters_shown();
         let mut members = members(&self.model).into_iter();
         let segments = self.model.segments.iter().zip(&self.plan.segments).enumerate();
         segments
@@ -129,7 +137,7 @@ impl Control {
 
     /// `show drops`: the reasons that occurred, or `all`.
     pub fn view_drops(&self, all: bool) -> Vec<DropView> {
-        let counters = self.counters();
+        let counters = self.counters_shown();
         let view = |&reason: &DropReason| DropView {
             reason: reason.label().into(),
             meaning: reason.meaning().trim().into(),
@@ -148,7 +156,7 @@ impl Control {
     pub fn view_workers(&self) -> Vec<WorkerView> {
         let view = |index: usize| {
             let core = &self.cores[index];
-            let counters = &*core.counters;
+            let counters = &*core.shown();
             let sum = |of: fn(&crate::counters::PortCounters) -> Tally| {
                 let mut sum = Tally::default();
                 counters.ports.iter().for_each(|port| sum.merge(of(port)));

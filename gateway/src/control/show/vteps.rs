@@ -21,7 +21,7 @@ type Users = HashMap<EndpointId, (Vec<String>, u64)>;
 impl Control {
     /// `show vteps`: remote tunnel ends and groups, by number.
     pub fn view_vteps(&self) -> Vec<VtepView> {
-        let counters = self.counters();
+        let counters = self.counters_shown();
         let mut users = self.users();
         let endpoints = self.plan.tables.endpoints.iter().enumerate();
         endpoints

@@ -106,7 +106,7 @@ fn other_devices_or_workers_need_a_restart_and_nothing_changes_until_then() {
     let mut gateway = Gateway::new(OFFICE);
     let other = OFFICE.replace("cores: [1, 2]", "cores: [1]").replace("net_null2", "net_null7").replace("200", "300");
     let refused = gateway.control.reload(model(&other), gateway.now);
-    assert_eq!(refused, Err(NeedsRestart(vec!["workers".into(), "port srv2".into()])));
+    assert_eq!(refused, Err(NeedsRestart(vec!["workers.cores".into(), "ports[srv2].device".into()])));
     assert_eq!(gateway.control.model(), &model(OFFICE));
 }
 

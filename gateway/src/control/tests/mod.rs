@@ -1,5 +1,6 @@
 //! Stories of control and its cores.
 
+mod by_hand;
 mod configuration;
 mod convergence;
 mod learning;

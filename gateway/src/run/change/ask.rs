@@ -1,0 +1,98 @@
+//! What a client's thread does for `plan`, `apply`, `confirm` and `rollback`: reads, compares, and orders from the desk.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use config::Loaded;
+use crossbeam::channel::{Sender, bounded};
+use serde_json::json;
+
+use super::report::Report;
+use super::{Done, Look, Order};
+use crate::run::desk::{Answer, Message};
+use crate::run::{ANSWERING, plural};
+
+/// Where the desk can be reached.
+#[derive(Clone)]
+pub struct Orders(pub Sender<Message>);
+
+impl Orders {
+    /// What a file would change.
+    pub fn plan(&self, file: &str, text: &str) -> Answer {
+        let (_, report) = self.compare(parse(file, text)?)?;
+        Ok(json!(report))
+    }
+
+    /// Puts a file in force.
+    pub fn apply(&self, file: &str, text: &str, confirm: Option<u32>) -> Answer {
+        let began = Instant::now();
+        let (loaded, report) = self.compare(parse(file, text)?)?;
+        if let Some(refusal) = report.refusal(file) {
+            return Err(refusal);
+        }
+        let confirm = confirm.filter(|_| !report.changes.is_empty());
+        self.take(loaded, confirm.map(|seconds| Duration::from_secs(seconds.into())))?;
+        log::info!("{} ({file})", said(&report, confirm));
+        let mut answer = json!(report);
+        answer["confirm_s"] = json!(confirm);
+        answer["took_ms"] = json!(began.elapsed().as_millis() as u64);
+        Ok(answer)
+    }
+
+    /// Keeps what was applied.
+    pub fn confirm(&self) -> Answer {
+        self.order(Order::Confirm)??;
+        log::info!("the last change is confirmed");
+        Ok(json!({}))
+    }
+
+    /// Goes back.
+    pub fn rollback(&self) -> Answer {
+        self.order(Order::Rollback)??;
+        log::info!("the last change was rolled back");
+        Ok(json!({}))
+    }
+
+    /// Reads the gateway's own file again and puts it in force. What is wrong with it goes to the log.
+    pub fn reload(&self, file: &std::path::Path) -> Done {
+        let name = file.display().to_string();
+        let loaded = crate::run::load(file)?;
+        let (loaded, report) = self.compare(loaded)?;
+        match report.refusal(&name) {
+            Some(refusal) => Err(refusal),
+            None => self.take(loaded, None).inspect(|()| log::info!("{} ({name})", said(&report, None))),
+        }
+    }
+
+    fn compare(&self, loaded: Loaded) -> Result<(Loaded, Report), String> {
+        let new = Arc::new(loaded.model.clone());
+        let Look { running, warnings } = self.order(|reply| Order::Look(new, reply))?;
+        let report = Report::of(&running, &loaded, warnings);
+        Ok((loaded, report))
+    }
+
+    fn take(&self, loaded: Loaded, confirm: Option<Duration>) -> Done {
+        self.order(|reply| Order::Apply(Arc::new(loaded.model), confirm, reply))?
+    }
+
+    fn order<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Result<T, String> {
+        let (reply, answer) = bounded(1);
+        self.0.send(Message::Change(order(reply))).map_err(|_| "the gateway is stopping".to_owned())?;
+        let late =
+            |_| "the gateway is starting, stopping or very busy; see with 'causeway plan' what is in force".into();
+        answer.recv_timeout(ANSWERING).map_err(late)
+    }
+}
+
+fn parse(file: &str, text: &str) -> Result<Loaded, String> {
+    config::parse(file, text).map_err(|problems| format!("the file is refused:\n{problems}"))
+}
+
+fn said(report: &Report, confirm: Option<u32>) -> String {
+    let count = report.changes.len();
+    let kept = confirm.map_or(String::new(), |seconds| format!(", to be confirmed within {seconds} s"));
+    match count {
+        0 => "the configuration was read and changes nothing".into(),
+        _ => format!("the configuration has changed in {count} place{}{kept}", plural(count)),
+    }
+}
