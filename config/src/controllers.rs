@@ -12,6 +12,8 @@ use crate::types::{Accept, Df, Encap, Flood, Inherit, Learning, Outer, Segment, 
 pub struct Controllers {
     /// An OVSDB database with the schema `hardware_vtep`.
     pub ovsdb: Option<Ovsdb>,
+    /// BGP EVPN through FRR.
+    pub evpn: Option<Evpn>,
 }
 
 /// An OVSDB database with the schema `hardware_vtep`, and this gateway as a physical switch in it.
@@ -35,6 +37,19 @@ pub struct Ovsdb {
     pub stale: Option<Duration>,
     /// Between two publications of statistics; `None` never.
     pub statistics: Option<Duration>,
+}
+
+/// BGP EVPN: FRR speaks it, and we follow FRR through devices in its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evpn {
+    /// Network namespace in which zebra runs; `None` is that of the Linux twins.
+    pub namespace: Option<String>,
+    /// Indices of the segments that take part.
+    pub segments: Vec<usize>,
+    /// UDP port that the kernel binds for the VXLAN devices; no packet goes to it.
+    pub udp_port: u16,
+    /// How long VTEPs and MACs stay in force when all are withdrawn at once; `None` not at all.
+    pub hold: Option<Duration>,
 }
 
 /// Where the database is.
@@ -87,6 +102,7 @@ impl Segment {
             accept: Accept::Known,
             learning: Learning {
                 enabled: true,
+                tunnels: true,
                 ageing: Some(Duration::from_secs(u64::from(defaults::AGEING))),
                 limit: defaults::LEARN_LIMIT,
             },

@@ -40,6 +40,11 @@ pub(crate) const TTL: u8 = 64;
 /// DSCP of outer headers (CONFORMANCE OIP4).
 pub(crate) const TOS: u8 = 0;
 
+/// UDP port of the VXLAN devices that FRR sees.
+pub(crate) const EVPN_PORT: u16 = 4790;
+/// Seconds for which everything outlives a bgpd that is gone.
+pub(crate) const EVPN_HOLD: u32 = 60;
+
 /// Files of the embedded OVSDB server.
 pub(crate) const OVSDB_DIRECTORY: &str = "/var/lib/causeway/ovsdb";
 /// What a controller shows beside the switch's name.

@@ -21,7 +21,7 @@ use crate::defaults;
 pub use access::{AccessList, AccessRule, Action, Ethertype, EthertypeWord, Ports, Protocol, ProtocolWord};
 pub use neighbours::{Neighbour, PathMtu};
 
-pub use control::{Control, FloodFallback, Ovsdb, Tls};
+pub use control::{Control, Evpn, FloodFallback, Ovsdb, Tls};
 pub use operate::{Reload, State};
 pub use port::{Binding, Descriptors, Port, Tpid, Underlay, UntaggedWord, Via, Vlan};
 pub use segment::{

@@ -36,10 +36,29 @@ pub fn file(model: &Model) -> File {
 }
 
 fn control(model: &Model) -> Option<file::Control> {
+    let (ovsdb, evpn) = (ovsdb(model), evpn(model));
+    (ovsdb.is_some() || evpn.is_some()).then_some(file::Control { ovsdb, evpn })
+}
+
+/// 0 is never.
+fn seconds(time: Option<std::time::Duration>) -> u32 {
+    time.map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX))
+}
+
+fn evpn(model: &Model) -> Option<file::Evpn> {
+    let evpn = model.control.evpn.as_ref()?;
+    let names = evpn.segments.iter().map(|&index| model.segments[index].name.clone()).collect();
+    Some(file::Evpn {
+        namespace: evpn.namespace.clone(),
+        vnis: Some(OneOrMore::More(names)),
+        udp_port: Some(evpn.udp_port),
+        hold: Some(seconds(evpn.hold)),
+    })
+}
+
+fn ovsdb(model: &Model) -> Option<file::Ovsdb> {
     let ovsdb = model.control.ovsdb.as_ref()?;
     let text = |path: &std::path::Path| path.display().to_string();
-    let seconds =
-        |time: Option<std::time::Duration>| time.map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX));
     let (database, directory, tls) = match &ovsdb.database {
         OvsdbDatabase::Unix(path) => (format!("unix:{}", text(path)), None, None),
         OvsdbDatabase::Tcp(address, port) => {
@@ -48,7 +67,7 @@ fn control(model: &Model) -> Option<file::Control> {
         OvsdbDatabase::Embedded { directory, tls } => ("embedded".into(), Some(text(directory)), tls.as_ref()),
     };
     let names = ovsdb.ports.iter().map(|&port| model.ports[port].name.clone()).collect();
-    let ovsdb = file::Ovsdb {
+    Some(file::Ovsdb {
         database,
         directory,
         physical_switch: ovsdb.physical_switch.clone(),
@@ -63,8 +82,7 @@ fn control(model: &Model) -> Option<file::Control> {
         }),
         stale: Some(seconds(ovsdb.stale)),
         statistics: Some(seconds(ovsdb.statistics)),
-    };
-    Some(file::Control { ovsdb: Some(ovsdb) })
+    })
 }
 
 fn workers(workers: &Workers) -> file::Workers {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 pub use crate::access::{AccessList, AccessRule};
-pub use crate::controllers::{Controllers, FloodFallback, Ovsdb, OvsdbDatabase, Tls};
+pub use crate::controllers::{Controllers, Evpn, FloodFallback, Ovsdb, OvsdbDatabase, Tls};
 pub use crate::neighbours::{Neighbour, PathMtu};
 
 /// A VXLAN or Geneve network identifier, 0 to 2^24-1 (RFC 7348 section 5, RFC 8926 section 3.4).
@@ -420,6 +420,8 @@ pub enum Accept {
 pub struct Learning {
     /// Off: only static and controller entries.
     pub enabled: bool,
+    /// From tunnels too: not where a controller tells what is behind VTEPs.
+    pub tunnels: bool,
     /// Learned MACs without a frame for this long are forgotten; `None` never.
     pub ageing: Option<Duration>,
     /// Most learned MACs in the segment.

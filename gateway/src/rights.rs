@@ -27,7 +27,9 @@ pub fn for_start(model: &Model) -> Rights {
 /// the twins live in a namespace it must be entered for that.
 pub fn for_running(model: &Model) -> Rights {
     let mut rights = Rights::NET_ADMIN;
-    rights.set(Rights::SYS_ADMIN, model.vtep.namespace.is_some());
+    let namespace =
+        model.vtep.namespace.is_some() || model.control.evpn.as_ref().is_some_and(|evpn| evpn.namespace.is_some());
+    rights.set(Rights::SYS_ADMIN, namespace);
     rights
 }
 

@@ -283,6 +283,6 @@ fn wait(child: &mut Child) -> ExitStatus {
 }
 
 /// The rows of a table.
-fn rows(shown: &Value) -> &[Value] {
+pub fn rows(shown: &Value) -> &[Value] {
     shown.as_array().unwrap_or_else(|| panic!("no list of rows: {shown}"))
 }

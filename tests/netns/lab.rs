@@ -68,6 +68,15 @@ impl Lab {
         Some(lab)
     }
 
+    /// The same with FRR besides.
+    pub fn of_frr() -> Option<Self> {
+        if !exists("/usr/lib/frr/bgpd") {
+            skip("'frr' is not installed ('scripts/test' installs it)");
+            return None;
+        }
+        Self::of_peers()
+    }
+
     fn with_tools(tools: &[&str]) -> Option<Self> {
         if !sys::is_root() {
             skip("making network namespaces needs root");

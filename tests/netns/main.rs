@@ -15,6 +15,7 @@ mod sys;
 mod vtep_db;
 
 mod bridging;
+mod evpn;
 mod lifecycle;
 mod outer;
 mod overlays;

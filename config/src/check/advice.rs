@@ -15,7 +15,7 @@ const OLD_LINUX_PORT: u16 = 8472;
 
 pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
     vtep(reader, draft, model);
-    let controlled = model.control.ovsdb.is_some();
+    let controlled = model.control.ovsdb.is_some() || model.control.evpn.is_some();
     if controlled && !model.ports.iter().any(|port| port.underlay.is_some()) {
         let rule = "no port has an underlay: there is no tunnel address to tell the controller";
         reader.warning(At::ROOT, rule, "add 'underlay' to the port that leads to the other VTEPs");

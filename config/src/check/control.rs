@@ -4,30 +4,39 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Placed;
+use super::evpn::EvpnDraft;
+use super::{Draft, Placed, evpn};
 use crate::defaults;
 use crate::document::At;
 use crate::reader::{Fields, Reader, excerpt};
 use crate::scalar::{self, Checked};
 use crate::suggest::nearest;
-use crate::types::{Controllers, FloodFallback, Ovsdb, OvsdbDatabase, Port, Tls};
+use crate::types::{Controllers, FloodFallback, Ovsdb, OvsdbDatabase, Port, Segment, Tls, Vtep};
 
 /// The section as the file has it; names of ports are yet to be found.
 #[derive(Default)]
 pub(super) struct ControlDraft {
     ovsdb: Option<(Ovsdb, Option<Vec<Placed<String>>>)>,
+    evpn: Option<EvpnDraft>,
 }
 
 pub(super) fn read(reader: &Reader, at: Option<At>) -> ControlDraft {
     let Some(fields) = at.and_then(|at| reader.fields(at)) else { return ControlDraft::default() };
     let ovsdb = fields.get("ovsdb").and_then(|at| ovsdb(reader, at));
+    let evpn = fields.get("evpn").and_then(|at| evpn::read(reader, at));
     fields.done();
-    ControlDraft { ovsdb }
+    ControlDraft { ovsdb, evpn }
 }
 
 impl ControlDraft {
-    /// With the ports that are meant.
-    pub(super) fn resolve(&self, reader: &Reader, ports: &[Port]) -> Controllers {
+    /// With the ports and VNIs that are meant.
+    pub(super) fn resolve(
+        &self,
+        reader: &Reader,
+        draft: &Draft,
+        vtep: &Vtep,
+        (ports, segments): (&[Port], &[Segment]),
+    ) -> Controllers {
         let ovsdb = self.ovsdb.as_ref().map(|(ovsdb, names)| {
             let ports = match names {
                 Some(names) => names.iter().filter_map(|(name, at)| port(reader, ports, name, *at)).collect(),
@@ -35,7 +44,8 @@ impl ControlDraft {
             };
             Ovsdb { ports, ..ovsdb.clone() }
         });
-        Controllers { ovsdb }
+        let evpn = self.evpn.as_ref().map(|evpn| evpn.resolve(reader, draft, vtep, segments));
+        Controllers { ovsdb, evpn }
     }
 }
 
@@ -118,7 +128,7 @@ fn tls(reader: &Reader, at: At) -> Option<Tls> {
 }
 
 /// 0 is never.
-fn seconds(fields: &Fields<'_>, key: &'static str, default: u32) -> Option<Duration> {
+pub(super) fn seconds(fields: &Fields<'_>, key: &'static str, default: u32) -> Option<Duration> {
     let seconds = fields.int::<u32>(key, "a time in seconds", 0..=1_000_000).unwrap_or(default);
     (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
 }

@@ -5,6 +5,7 @@
 mod access;
 mod advice;
 mod control;
+mod evpn;
 mod neighbours;
 mod port;
 mod remote;

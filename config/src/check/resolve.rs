@@ -26,15 +26,16 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
     let segments: Vec<Segment> =
         draft.segments.iter().enumerate().map(|(index, segment)| world.segment(index, segment)).collect();
     numbers_once(reader, draft, &segments);
+    let vtep = vtep(draft, &sources);
     Model {
         workers: draft.workers.clone(),
         memory: memory(reader, draft, &ports),
-        vtep: vtep(draft, &sources),
+        control: draft.control.resolve(reader, draft, &vtep, (&ports, &segments)),
+        vtep,
         api: draft.api.clone(),
         reload: draft.reload.clone(),
         state: draft.state.clone(),
         fdb_size: draft.fdb_size,
-        control: draft.control.resolve(reader, &ports),
         ports,
         segments,
         access_lists: access::lists(&draft.access_lists),

@@ -161,7 +161,7 @@ fn flood(reader: &Reader, at: At) -> FloodDraft {
 
 fn learning(reader: &Reader, segment: At, at: Option<At>) -> LearningDraft {
     let ageing = Some(Duration::from_secs(u64::from(defaults::AGEING)));
-    let learning = Learning { enabled: true, ageing, limit: defaults::LEARN_LIMIT };
+    let learning = Learning { enabled: true, tunnels: true, ageing, limit: defaults::LEARN_LIMIT };
     let mut draft = LearningDraft { learning, ageing_at: segment, enabled_at: segment, limit: None };
     let Some(fields) = at.and_then(|at| reader.fields(at)) else { return draft };
     draft.learning.enabled = fields.bool("enabled").unwrap_or(true);

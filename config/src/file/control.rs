@@ -17,6 +17,31 @@ pub struct Control {
     /// OpenStack's networking-l2gw drive it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ovsdb: Option<Ovsdb>,
+    /// BGP EVPN: FRR speaks it, and the gateway follows FRR through devices in its namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evpn: Option<Evpn>,
+}
+
+/// BGP EVPN through FRR (bgpd with `advertise-all-vni`, and zebra).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evpn {
+    /// Network namespace in which zebra runs. By default that of the Linux twins (`vtep.namespace`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// VNIs that take part, by number or name. By default all with a VXLAN number and no `flood.group`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vnis: Option<OneOrMore<String>>,
+    /// UDP port that the kernel binds for the VXLAN devices that FRR sees: any but those of the tunnels. No packet ever
+    /// goes to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1), extend("default" = defaults::EVPN_PORT))]
+    pub udp_port: Option<u16>,
+    /// Seconds for which VTEPs and MACs stay in force when all are withdrawn at once, as happens when bgpd ends; 0 not at
+    /// all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000), extend("default" = defaults::EVPN_HOLD))]
+    pub hold: Option<u32>,
 }
 
 /// A database with the schema `hardware_vtep`, and this gateway as a physical switch in it.

@@ -4,14 +4,13 @@
 //! controllers' MACs are assigned again, since numbers may be others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
 
 use config::types::{Mac, Model, Remote};
 
 use super::ids::EndpointKey;
 use super::merge;
 use super::operate;
-use super::overlay::{Change, Controller, Feedback, Number};
+use super::overlay::{Change, Controller, Feedback, Number, RemoteMac};
 use super::{Control, Nanos, Resolution};
 use crate::tables::{FdbKey, Origin, SegmentId, TunnelKey};
 
@@ -56,9 +55,9 @@ impl Control {
             return;
         }
         held.update(&change);
-        for &(number, mac, vtep) in &change.macs {
+        for &(number, mac, remote) in &change.macs {
             if self.overlays.owners.get(&number) == Some(&controller) {
-                self.assign_remote(number, mac, vtep);
+                self.assign_remote(number, mac, remote);
             }
         }
         for &(number, address, mac) in &change.neighbours {
@@ -203,7 +202,12 @@ impl Control {
             let owned = one.macs.iter().filter(|(number, _)| self.overlays.owners.get(number) == Some(controller));
             let owned: Vec<_> = owned.collect();
             for (&number, macs) in owned {
-                macs.iter().for_each(|(&mac, &vtep)| self.assign_remote(number, mac, Some(vtep)));
+                for (&mac, &remote) in macs {
+                    // It came to a port of ours meanwhile, and the controller has not heard of it yet.
+                    if !(remote.moves && self.is_learned_here(number, mac)) {
+                        self.assign_remote(number, mac, Some(remote));
+                    }
+                }
             }
         }
         self.overlays.held = held;
@@ -219,16 +223,27 @@ impl Control {
     }
 
     /// Assigns a MAC of a segment to a VTEP, if there is room and the VTEP is one of the segment's.
-    fn assign_remote(&mut self, number: Number, mac: Mac, vtep: Option<IpAddr>) {
+    fn assign_remote(&mut self, number: Number, mac: Mac, remote: Option<RemoteMac>) {
         let Some(segment) = self.plan.tables.vnis.find(number.encap, number.vni.value()) else { return };
         let key = FdbKey::new(segment, mac.0);
-        let tunnel = vtep.and_then(|remote| self.plan.tunnels.get(&TunnelKey { remote, encap: number.encap }));
-        let place = tunnel.map(|&endpoint| self.plan.place(endpoint));
+        let tunnel = |remote: RemoteMac| self.plan.tunnels.get(&TunnelKey { remote: remote.vtep, encap: number.encap });
+        let moves = remote.is_some_and(|remote| remote.moves);
+        let place = remote.and_then(tunnel).map(|&endpoint| self.plan.place(endpoint));
         if place.is_some() && self.fdb.len() >= self.model.fdb_size as usize && self.fdb.record(key).is_none() {
             self.overlays.full = true;
             return;
         }
-        self.fdb.assign(key, place, &mut self.changed);
+        self.fdb.assign(key, place, moves, &mut self.changed);
+    }
+
+    /// True for a MAC that was learned on a port of ours.
+    fn is_learned_here(&self, number: Number, mac: Mac) -> bool {
+        let segment = self.plan.tables.vnis.find(number.encap, number.vni.value());
+        let record = segment.and_then(|segment| self.fdb.record(FdbKey::new(segment, mac.0)));
+        record.is_some_and(|record| {
+            let place = self.naming.endpoints.key(record.place.endpoint.0);
+            record.origin == Origin::Learned && matches!(place, Some(EndpointKey::Attachment(..)))
+        })
     }
 
     /// Takes away the MACs of a segment that is no longer a controller's.

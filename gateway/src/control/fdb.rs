@@ -25,6 +25,8 @@ pub struct Record {
     pub place: Place,
     /// Who says so; never [`Origin::Fresh`].
     pub origin: Origin,
+    /// A controller's that a frame on one of our ports moves there (EVPN mobility, RFC 7432 section 15).
+    pub moves: bool,
     /// When a core last reported it, for learned ones.
     pub seen: Nanos,
     /// When the ageing queue looks at it next; `Nanos::MAX` never.
@@ -36,6 +38,11 @@ impl Record {
     pub fn is_learned(&self) -> bool {
         self.origin == Origin::Learned
     }
+
+    /// What a core is to have. It moves what may move as it moves what was learned.
+    pub fn entry(&self) -> FdbEntry {
+        self.place.entry(if self.moves { Origin::Learned } else { self.origin })
+    }
 }
 
 /// The authoritative FDB of all segments.
@@ -46,7 +53,7 @@ impl Record {
 pub struct Authority {
     records: HashMap<FdbKey, Record>,
     /// Controller entries that stand behind the operator's.
-    behind: HashMap<FdbKey, Place>,
+    behind: HashMap<FdbKey, (Place, bool)>,
     layout: Layout,
     limits: Limits,
     queue: BinaryHeap<Reverse<(Nanos, FdbKey)>>,
@@ -56,14 +63,17 @@ impl Authority {
     /// A core has seen a MAC as a source at a place where it did not expect it.
     pub fn learn(&mut self, key: FdbKey, place: Place, now: Nanos, news: &mut Vec<FdbKey>) {
         news.push(key);
-        if !self.layout.has(key, place) || !self.layout.learns(key) {
+        if !self.layout.has(key, place) || !self.layout.learns(key, place) {
             return;
         }
         let known = self.records.get(&key).copied();
         let may = match known {
-            Some(record) if record.origin > Origin::Learned => false,
-            Some(record) => self.limits.may_move(record.place.endpoint, place.endpoint),
-            None => !self.limits.segment_is_full(key.segment()) && !self.limits.endpoint_is_full(place.endpoint),
+            Some(record) if record.origin > Origin::Learned && !record.moves => false,
+            Some(record) if record.place == place && record.moves => false,
+            Some(record) if record.origin == Origin::Learned => {
+                self.limits.may_move(record.place.endpoint, place.endpoint)
+            }
+            _ => !self.limits.segment_is_full(key.segment()) && !self.limits.endpoint_is_full(place.endpoint),
         };
         if !may {
             return;
@@ -88,23 +98,30 @@ impl Authority {
         }
     }
 
-    /// A controller says where a MAC is (`None`: it no longer does).
-    pub fn assign(&mut self, key: FdbKey, place: Option<Place>, news: &mut Vec<FdbKey>) {
+    /// A controller says where a MAC is (`None`: it no longer does). `moves`: a frame on a port of ours moves it there.
+    pub fn assign(&mut self, key: FdbKey, place: Option<Place>, moves: bool, news: &mut Vec<FdbKey>) {
         let known = self.records.get(&key).copied();
         if known.is_some_and(|record| record.origin == Origin::Static) {
             match place {
-                Some(place) => self.behind.insert(key, place),
+                Some(place) => self.behind.insert(key, (place, moves)),
                 None => self.behind.remove(&key),
             };
             return;
         }
         match place {
-            Some(place) if known.is_some_and(|known| (known.origin, known.place) == (Origin::Controller, place)) => {
+            Some(place)
+                if known.is_some_and(|known| {
+                    (known.origin, known.place, known.moves) == (Origin::Controller, place, moves)
+                }) =>
+            {
                 return;
             }
             Some(place) if self.layout.has(key, place) => {
                 self.remove(key);
                 self.insert(key, place, Origin::Controller, 0);
+                if let Some(record) = self.records.get_mut(&key) {
+                    record.moves = moves;
+                }
             }
             _ if known.is_some_and(|record| record.origin == Origin::Controller) => self.remove(key),
             _ => return,
@@ -191,7 +208,7 @@ impl Authority {
             (Origin::Static, Some(statics)) => statics.get(&key) == Some(&record.place),
             (Origin::Static, None) => true,
             (Origin::Controller, _) => layout.has(key, record.place),
-            _ => layout.has(key, record.place) && layout.learns(key),
+            _ => layout.has(key, record.place) && layout.learns(key, record.place),
         };
         if statics.is_some() || !self.layout.is_within(&layout) {
             self.remove_where(|key, record| !stays(key, record), news);
@@ -213,18 +230,18 @@ impl Authority {
                 continue;
             }
             if let Some(record) = known.filter(|record| record.origin == Origin::Controller) {
-                self.behind.insert(key, record.place);
+                self.behind.insert(key, (record.place, record.moves));
             }
             self.remove(key);
             self.insert(key, place, Origin::Static, 0);
             news.push(key);
         }
         let Self { behind, layout, .. } = self;
-        behind.retain(|&key, place| layout.has(key, *place));
+        behind.retain(|&key, (place, _)| layout.has(key, *place));
         let uncovered: Vec<_> = self.behind.keys().copied().filter(|key| !statics.contains_key(key)).collect();
         for key in uncovered {
-            if let Some(place) = self.behind.remove(&key) {
-                self.assign(key, Some(place), news);
+            if let Some((place, moves)) = self.behind.remove(&key) {
+                self.assign(key, Some(place), moves, news);
             }
         }
     }
@@ -245,7 +262,7 @@ impl Authority {
 
     fn insert(&mut self, key: FdbKey, place: Place, origin: Origin, now: Nanos) {
         let learned = origin == Origin::Learned;
-        self.records.insert(key, Record { place, origin, seen: now, due: Nanos::MAX });
+        self.records.insert(key, Record { place, origin, moves: false, seen: now, due: Nanos::MAX });
         self.limits.count(key.segment(), place.endpoint, learned, true);
         if learned {
             self.enqueue(key, self.deadline(key, now));
@@ -261,7 +278,7 @@ impl Authority {
 
     /// What cores are to have for a MAC; `None`: nothing.
     pub fn entry(&self, key: FdbKey) -> Option<FdbEntry> {
-        self.records.get(&key).map(|record| record.place.entry(record.origin))
+        self.records.get(&key).map(Record::entry)
     }
 
     /// What is known of a MAC.

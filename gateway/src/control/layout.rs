@@ -19,6 +19,8 @@ pub struct Layout {
 pub struct SegmentRules {
     /// MACs are learned.
     pub learning: bool,
+    /// From tunnels too: not where a controller tells what is behind VTEPs.
+    pub tunnels: bool,
     /// Most learned MACs.
     pub limit: u32,
     /// Nanoseconds without use until a learned MAC is forgotten; `None` never.
@@ -95,16 +97,24 @@ impl Layout {
         self.endpoints.get(endpoint.index()).and_then(Option::as_ref).is_some_and(|rules| rules.speaks)
     }
 
-    /// True when a MAC may be learned in its segment.
-    pub fn learns(&self, key: FdbKey) -> bool {
-        self.segment(key.segment()).is_some_and(|rules| rules.learning)
+    /// True when a MAC may be learned there.
+    pub fn learns(&self, key: FdbKey, place: Place) -> bool {
+        self.segment(key.segment())
+            .is_some_and(|rules| rules.learning && (rules.tunnels || self.is_attachment(place.endpoint)))
+    }
+
+    fn is_attachment(&self, endpoint: EndpointId) -> bool {
+        let rules = self.endpoints.get(endpoint.index()).and_then(Option::as_ref);
+        rules.is_some_and(|rules| rules.port.is_some())
     }
 
     /// True when everything that `self` has is in `other` too, learning no less: no entry can be lost.
     pub fn is_within(&self, other: &Self) -> bool {
         let segments = self.segments.iter().enumerate().all(|(number, old)| {
             old.as_ref().is_none_or(|old| {
-                other.segment(SegmentId(number as u16)).is_some_and(|new| new.learning || !old.learning)
+                other
+                    .segment(SegmentId(number as u16))
+                    .is_some_and(|new| (new.learning || !old.learning) && (new.tunnels || !old.tunnels))
             })
         });
         let endpoints = self.endpoints.iter().enumerate().all(|(number, old)| {

@@ -171,6 +171,7 @@ impl<H: Fn(Remote) -> bool> Work<H> {
             }
         };
         let segment = &mut self.merged.model.segments[index];
+        segment.learning.tunnels = wanted.learns_from_tunnels;
         segment.known = known.iter().chain(&wanted.known).map(remote).collect();
         match &mut segment.flood {
             Flood::Vteps(list) => {

@@ -203,7 +203,7 @@ impl Control {
 
     /// The FDB entries that a core starts with.
     pub fn entries(&self) -> impl Iterator<Item = (FdbKey, FdbEntry)> + '_ {
-        self.fdb.iter().map(|(key, record)| (key, record.place.entry(record.origin)))
+        self.fdb.iter().map(|(key, record)| (key, record.entry()))
     }
 
     /// Takes note of an event.
@@ -297,7 +297,7 @@ impl Control {
     /// A controller (EVPN, OVSDB) says where a MAC is; `None`: it no longer does. Wins over what was learned, not over the
     /// operator (CONFORMANCE L2f).
     pub fn assign(&mut self, key: FdbKey, place: Option<Place>) {
-        self.fdb.assign(key, place, &mut self.changed);
+        self.fdb.assign(key, place, false, &mut self.changed);
         self.publish();
     }
 

@@ -62,6 +62,24 @@ pub struct OverlaySegment {
     pub flood: OverlayFlood,
     /// VTEPs with MACs of this segment behind them; those that it floods to need not be among them.
     pub known: Vec<IpAddr>,
+    /// MACs behind VTEPs are learned from frames too; false where the controller tells all of them.
+    pub learns_from_tunnels: bool,
+}
+
+/// Where a controller says that a MAC is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteMac {
+    /// Behind this VTEP.
+    pub vtep: IpAddr,
+    /// A frame on a port of ours moves it there (EVPN, but for sticky MACs); else only the controller moves it.
+    pub moves: bool,
+}
+
+impl From<IpAddr> for RemoteMac {
+    /// A MAC that only its controller moves.
+    fn from(vtep: IpAddr) -> Self {
+        Self { vtep, moves: false }
+    }
 }
 
 /// Where a controller's segment floods.
@@ -79,7 +97,7 @@ pub struct Change {
     /// All of its segments, when any differs. The MACs of those that are gone go with them.
     pub segments: Option<Vec<OverlaySegment>>,
     /// MACs and the VTEP that each is behind; `None`: it is no longer.
-    pub macs: Vec<(Number, Mac, Option<IpAddr>)>,
+    pub macs: Vec<(Number, Mac, Option<RemoteMac>)>,
     /// IP addresses and the MAC that has each; `None`: nobody has.
     pub neighbours: Vec<(Number, IpAddr, Option<Mac>)>,
     /// The controller is away and all of this is what it said last, or it is back.
@@ -139,7 +157,7 @@ impl Feedback {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub segments: Vec<OverlaySegment>,
-    pub macs: HashMap<Number, HashMap<Mac, IpAddr>>,
+    pub macs: HashMap<Number, HashMap<Mac, RemoteMac>>,
     pub neighbours: HashMap<Number, HashMap<IpAddr, Mac>>,
     pub stale: bool,
     pub refused: Vec<Refusal>,

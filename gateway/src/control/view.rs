@@ -327,11 +327,11 @@ pub struct WorkerView {
 /// One line of `show controllers`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControllerView {
-    /// `ovsdb`.
+    /// `ovsdb` or `evpn`.
     pub name: String,
-    /// Where it is, such as `unix:/run/openvswitch/db.sock`.
+    /// Where it is, such as `unix:/run/openvswitch/db.sock` or the namespace of FRR.
     pub target: String,
-    /// `connected`, `connecting`, `reading` (the database is being read), or `lost`.
+    /// `connected`, `connecting`, `reading` (the database is being read), or `lost`; EVPN: `waiting` without other VTEPs.
     pub state: String,
     /// Seconds since it is in that state.
     pub since: u64,

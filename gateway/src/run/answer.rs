@@ -78,7 +78,7 @@ pub fn answer(
             if text { render::rules(&rules).into() } else { json!(rules) }
         }
         Show::Controllers => {
-            let controllers = controllers.view();
+            let controllers = controllers.view(control, now);
             if text { render::controllers(&controllers).into() } else { json!(controllers) }
         }
     })

@@ -2,15 +2,16 @@
 
 use config::types::{Model, Ovsdb};
 use crossbeam::channel::{Sender, bounded};
-use gateway::control::Control;
 use gateway::control::overlay::{Controller, Number};
 use gateway::control::view::ControllerView;
+use gateway::control::{Control, Nanos};
 use gateway::source::ovsdb::follower::{Follower, Outside, Settings, Told};
 use gateway::source::ovsdb::publish::Ours;
 use gateway::source::ovsdb::wanted::Facts;
 use gateway::telemetry::{Request, Show};
 
 use super::desk::Message;
+use super::evpn::Evpn;
 
 /// Local MACs told at once.
 const LOCALS: usize = 4096;
@@ -19,12 +20,14 @@ const LOCALS: usize = 4096;
 #[derive(Default)]
 pub struct Controllers {
     ovsdb: Option<(Follower, Facts)>,
+    evpn: Option<Evpn>,
 }
 
 impl Controllers {
     /// Starts to follow those that `model` names.
     pub fn start(model: &Model, tell: &Sender<Message>) -> Result<Self, String> {
-        let Some(ovsdb) = &model.control.ovsdb else { return Ok(Self::default()) };
+        let evpn = Evpn::start(model)?;
+        let Some(ovsdb) = &model.control.ovsdb else { return Ok(Self { evpn, ovsdb: None }) };
         let facts = facts(model, ovsdb);
         let settings = Settings {
             database: ovsdb.database.clone(),
@@ -49,11 +52,19 @@ impl Controllers {
                 answer
             }),
         };
-        Ok(Self { ovsdb: Some((Follower::start(settings, outside)?, facts)) })
+        Ok(Self { ovsdb: Some((Follower::start(settings, outside)?, facts)), evpn })
+    }
+
+    /// Takes in what those said that do not come to the desk by themselves. True when there was something.
+    pub fn hear(&mut self, control: &mut Control, now: Nanos) -> bool {
+        self.evpn.as_mut().is_some_and(|evpn| evpn.hear(control, now))
     }
 
     /// Tells controllers what control has for them.
-    pub fn serve(&self, control: &mut Control) {
+    pub fn serve(&mut self, control: &mut Control) {
+        if let Some(evpn) = &mut self.evpn {
+            evpn.serve(control);
+        }
         let Some((follower, _)) = &self.ovsdb else { return };
         while follower.listens() {
             let feedback = control.feedback(Controller::Ovsdb, LOCALS);
@@ -66,6 +77,9 @@ impl Controllers {
 
     /// Another configuration is in force.
     pub fn reloaded(&mut self, model: &Model) {
+        if let Some(evpn) = &mut self.evpn {
+            evpn.arrange(model);
+        }
         let (Some((follower, facts)), Some(ovsdb)) = (&mut self.ovsdb, &model.control.ovsdb) else { return };
         let new = self::facts(model, ovsdb);
         if new != *facts {
@@ -75,8 +89,9 @@ impl Controllers {
     }
 
     /// `show controllers`.
-    pub fn view(&self) -> Vec<ControllerView> {
-        self.ovsdb.iter().map(|(follower, _)| follower.view()).collect()
+    pub fn view(&self, control: &Control, now: Nanos) -> Vec<ControllerView> {
+        let ovsdb = self.ovsdb.iter().map(|(follower, _)| follower.view());
+        ovsdb.chain(self.evpn.iter().map(|evpn| evpn.view(control, now))).collect()
     }
 }
 

@@ -189,6 +189,7 @@ impl<F> Desk<F> {
                 self.control.handle(Event::Report { core, report }, now);
             }
         }
+        busy |= self.controllers.hear(&mut self.control, now);
         self.serve(questions, now);
         busy |= self.traces.pass_on(&mut self.control, now);
         self.settle(now);

@@ -8,6 +8,7 @@ mod answer;
 mod change;
 mod controllers;
 mod desk;
+mod evpn;
 pub mod host;
 pub mod log;
 mod pulse;

@@ -10,6 +10,7 @@
 
 pub mod directions;
 pub mod error;
+pub mod evpn;
 pub mod membership;
 pub mod namespace;
 pub mod netlink;

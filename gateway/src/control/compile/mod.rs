@@ -206,6 +206,7 @@ impl Plan {
             let (flood, members) = floods.of(&self.tunnels, index, segment, groups[index]);
             let rules = SegmentRules {
                 learning: segment.learning.enabled,
+                tunnels: segment.learning.tunnels,
                 limit: segment.learning.limit,
                 ageing: segment.learning.ageing.map(|ageing| ageing.as_nanos() as u64),
             };

@@ -107,7 +107,7 @@ impl Ages {
 
 fn epoch(segment: &Settings) -> u64 {
     let ageing = segment.learning.ageing.map(|ageing| ageing.as_nanos() as u64);
-    super::SegmentRules { learning: true, limit: 0, ageing }.epoch()
+    super::SegmentRules { learning: true, tunnels: true, limit: 0, ageing }.epoch()
 }
 
 #[cfg(test)]

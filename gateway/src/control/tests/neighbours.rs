@@ -31,7 +31,14 @@ impl Gateway {
 
     fn owns(&mut self) {
         let (name, flood) = ("ls".to_owned(), OverlayFlood::All(vec![address("10.0.0.12")]));
-        let segment = OverlaySegment { number: number(), name, attachments: Vec::new(), flood, known: Vec::new() };
+        let segment = OverlaySegment {
+            number: number(),
+            name,
+            attachments: Vec::new(),
+            flood,
+            known: Vec::new(),
+            learns_from_tunnels: true,
+        };
         let change = Change { segments: Some(vec![segment]), ..Change::default() };
         self.control.overlay(Controller::Ovsdb, change, self.now);
         self.round();

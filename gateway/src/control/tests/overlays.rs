@@ -6,7 +6,9 @@ use config::types::{Encap, Flood, Mac, Tag, Vid, Vni};
 
 use super::OFFICE;
 use crate::control::FdbFilter;
-use crate::control::overlay::{Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Part, Refusal};
+use crate::control::overlay::{
+    Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Part, Refusal, RemoteMac,
+};
 use crate::control::testing::{Gateway, address, mac};
 use crate::tables::{FdbKey, Origin};
 
@@ -35,11 +37,12 @@ fn segment(number: Number, flood: OverlayFlood) -> OverlaySegment {
         attachments: vec![(1, vlan(50))],
         flood,
         known: Vec::new(),
+        learns_from_tunnels: true,
     }
 }
 
-fn macs(number: Number, places: &[(u32, Option<&str>)]) -> Vec<(Number, Mac, Option<IpAddr>)> {
-    places.iter().map(|&(one, vtep)| (number, Mac(mac(one)), vtep.map(address))).collect()
+fn macs(number: Number, places: &[(u32, Option<&str>)]) -> Vec<(Number, Mac, Option<RemoteMac>)> {
+    places.iter().map(|&(one, vtep)| (number, Mac(mac(one)), vtep.map(|vtep| address(vtep).into()))).collect()
 }
 
 impl Gateway {
@@ -47,7 +50,7 @@ impl Gateway {
         &mut self,
         controller: Controller,
         segments: Option<Vec<OverlaySegment>>,
-        macs: Vec<(Number, Mac, Option<IpAddr>)>,
+        macs: Vec<(Number, Mac, Option<RemoteMac>)>,
     ) {
         let change = Change { segments, macs, ..Change::default() };
         self.control.overlay(controller, change, self.now);
@@ -256,4 +259,55 @@ fn what_a_lost_controller_said_is_marked() {
         origins.contains(&("10.0.0.21", "controller")) && origins.contains(&("10.0.0.12", "configured")),
         "{origins:?}"
     );
+}
+
+/// EVPN mobility (RFC 7432 section 15), CTL7.
+#[test]
+fn a_mac_that_moves_goes_to_a_port_of_ours_at_first_sight_and_back_when_told() {
+    let mut gateway = Gateway::new(OFFICE);
+    let office = number(100);
+    let told = |moves| Some(RemoteMac { vtep: address("10.0.0.12"), moves });
+    let wanted = OverlaySegment {
+        attachments: Vec::new(),
+        learns_from_tunnels: false,
+        ..segment(office, all(&["10.0.0.12", "10.0.0.21"]))
+    };
+    let [free, sticky] = [Mac(mac(30)), Mac(mac(31))];
+    gateway.says(
+        Controller::Evpn,
+        Some(vec![wanted.clone()]),
+        vec![(office, free, told(true)), (office, sticky, told(false))],
+    );
+    // What all cores agree on.
+    let place = |gateway: &Gateway, one| gateway.agreed(gateway.key("100", one)).map(|(at, _)| at);
+    let here = gateway.attachment("srv1", "10");
+    let far = place(&gateway, 31);
+    assert_eq!(place(&gateway, 30), far);
+    gateway.see(0, gateway.key("100", 30), here);
+    gateway.see(0, gateway.key("100", 31), here);
+    assert_eq!((place(&gateway, 30), place(&gateway, 31)), (Some(here), far), "a sticky one stays");
+    assert!(gateway.hears(Controller::Evpn).locals.contains(&(office, free, Some((1, vlan(10))))));
+    // Tables that are made anew do not take it away, nor does another tunnel.
+    gateway.says(Controller::Evpn, Some(vec![wanted]), Vec::new());
+    let tunnel = gateway.tunnel("10.0.0.21", Encap::Vxlan).expect("in the flood list");
+    gateway.see(0, gateway.key("100", 30), tunnel);
+    assert_eq!(place(&gateway, 30), Some(here));
+    // EVPN says that it left.
+    gateway.says(Controller::Evpn, None, vec![(office, free, told(true))]);
+    assert_eq!(place(&gateway, 30), far);
+}
+
+#[test]
+fn where_a_controller_tells_all_that_is_behind_vteps_frames_teach_nothing_of_them() {
+    let mut gateway = Gateway::new(OFFICE);
+    let tunnel = gateway.tunnel("10.0.0.12", Encap::Vxlan).expect("listed");
+    gateway.see(0, gateway.key("100", 40), tunnel);
+    assert!(gateway.control.fdb.record(gateway.key("100", 40)).is_some());
+    let office = segment(number(100), all(&["10.0.0.12"]));
+    let wanted = OverlaySegment { attachments: Vec::new(), learns_from_tunnels: false, ..office };
+    gateway.says(Controller::Evpn, Some(vec![wanted]), Vec::new());
+    gateway.see(0, gateway.key("100", 41), tunnel);
+    gateway.see(0, gateway.key("100", 42), gateway.attachment("srv1", "10"));
+    let known = [40, 41, 42].map(|one| gateway.control.fdb.record(gateway.key("100", one)).is_some());
+    assert_eq!(known, [false, false, true]);
 }

@@ -439,7 +439,7 @@ impl Work {
         let segments = (self.in_force.overlay() != wanted.overlay()).then(|| wanted.overlay());
         let mut macs: Vec<_> = (wanted.macs.iter())
             .filter(|(key, vtep)| self.in_force.macs.get(key) != Some(vtep))
-            .map(|(&(number, mac), &vtep)| (number, mac, Some(vtep)))
+            .map(|(&(number, mac), &vtep)| (number, mac, Some(vtep.into())))
             .collect();
         let gone = self.in_force.macs.keys().filter(|key| !wanted.macs.contains_key(key));
         macs.extend(gone.map(|&(number, mac)| (number, mac, None)));

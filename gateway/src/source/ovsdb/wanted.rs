@@ -129,6 +129,7 @@ impl Wanted {
             attachments: segment.attachments.keys().copied().collect(),
             flood: segment.flood.clone(),
             known: segment.known.iter().copied().collect(),
+            learns_from_tunnels: true,
         };
         self.segments.iter().map(segment).collect()
     }
