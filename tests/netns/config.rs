@@ -55,7 +55,6 @@ impl<'a> Config<'a> {
         self.port("up0", &format!(r#"mtu: 1600, underlay: {{via: {{mac: "{next_hop}"}}}}"#))
     }
 
-
     /// Another `memory:`.
     pub fn memory(mut self, memory: &str) -> Self {
         self.memory = memory.into();

@@ -132,15 +132,15 @@ impl Authority {
     /// The operator says while running where a MAC is (`None`: no longer). Not for those that the configuration has.
     pub fn fix(&mut self, key: FdbKey, place: Option<Place>, news: &mut Vec<FdbKey>) {
         if let Some(record) = self.records.get(&key).filter(|record| record.origin == Origin::Controller) {
-            self.behind.insert(key, record.place);
+            self.behind.insert(key, (record.place, record.moves));
         }
         self.remove(key);
         news.push(key);
         match place {
             Some(place) => self.insert(key, place, Origin::Static, 0),
             None => {
-                if let Some(place) = self.behind.remove(&key) {
-                    self.assign(key, Some(place), news);
+                if let Some((place, moves)) = self.behind.remove(&key) {
+                    self.assign(key, Some(place), moves, news);
                 }
             }
         }
