@@ -9,6 +9,7 @@
 mod bench;
 mod bytes;
 mod config;
+mod docs;
 mod gateway;
 mod lab;
 mod sys;
