@@ -253,6 +253,7 @@ fn tables(shape: Shape) -> Tables {
             // Checksums cost by the byte, whatever the design; this is about the path.
             checksum_v6: false,
             zero_v6: true,
+            fixed: Segment::default().to_be_fixed(),
             ..Segment::default()
         }],
         endpoints: vec![

@@ -2,7 +2,7 @@
 
 use crate::batch::{Arrival, Batch, Class, Kind};
 use crate::frame::{Frame, PortId, RxMeta};
-use crate::pipeline::{rules, termination};
+use crate::pipeline::{quick, rules, termination};
 use crate::shard::{Shard, Stranger};
 use crate::tables::{Binding, EndpointId, FdbKey, PortTable, Tables, Way};
 use crate::verdict::DropReason;
@@ -15,7 +15,7 @@ pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
     for ((frame, kind), arrival) in frames.iter().zip(kinds).zip(arrivals) {
         let mut stranger = None;
         *kind = match shard.tables.ports.get(port.index()) {
-            Some(table) => judge(&Looked::at(frame), table, &shard.tables, arrival, &mut stranger),
+            Some(table) => arrive(frame, table, &shard.tables, arrival, &mut stranger),
             None => Kind::Drop(DropReason::UnknownVlan),
         };
         if *kind == Kind::Bridge {
@@ -34,9 +34,26 @@ pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
 
 /// The class of one frame: a function of its bytes, what the NIC said of it, and the tables.
 pub fn class<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> Class {
+    by(arrive, frame, port, tables)
+}
+
+/// The same without the short way that the commonest frames take.
+pub fn class_closely<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> Class {
+    let way = |frame: &F, table: &_, tables: &_, arrival: &mut _, stranger: &mut _| {
+        judge(&Looked::at(frame), table, tables, arrival, stranger)
+    };
+    by(way, frame, port, tables)
+}
+
+fn by<F: Frame>(
+    way: impl Fn(&F, &PortTable, &Tables, &mut Arrival, &mut Option<Stranger>) -> Kind,
+    frame: &F,
+    port: PortId,
+    tables: &Tables,
+) -> Class {
     let Some(table) = tables.ports.get(port.index()) else { return Class::Drop(DropReason::UnknownVlan) };
     let mut arrival = Arrival::default();
-    match judge(&Looked::at(frame), table, tables, &mut arrival, &mut None) {
+    match way(frame, table, tables, &mut arrival, &mut None) {
         Kind::Bridge => Class::Bridge(arrival),
         Kind::Host { tags } => Class::Host { tags },
         Kind::Drop(reason) => Class::Drop(reason),
@@ -85,6 +102,21 @@ impl<'a, F: Frame> Looked<'a, F> {
 /// this size are not carried from hand to hand. `stranger` is set to a sender that a segment takes although nobody
 /// listed it.
 #[inline(always)]
+fn arrive<F: Frame>(
+    frame: &F,
+    table: &PortTable,
+    tables: &Tables,
+    arrival: &mut Arrival,
+    stranger: &mut Option<Stranger>,
+) -> Kind {
+    match quick::arrive(frame, table, tables, arrival) {
+        Some(()) => Kind::Bridge,
+        None => judge(&Looked::at(frame), table, tables, arrival, stranger),
+    }
+}
+
+/// [`arrive`] for every frame that there is.
+#[inline(never)]
 fn judge<F: Frame>(
     looked: &Looked<'_, F>,
     table: &PortTable,
@@ -198,9 +230,6 @@ fn attachment<F: Frame>(
     }
     let at = ethernet::HEADER + usize::from(tags.len);
     let mut flow = flow::look(looked.head, at, tags.ethertype, &mut arrival.inner);
-    if arrival.inner.at != 0 {
-        arrival.inner.at -= tags.len;
-    }
     if let Some(hash) = looked.meta().hash {
         flow = hash;
     }

@@ -3,7 +3,7 @@
 //! Copies are bounded by a budget for each turn, so that one frame to 1,024 VTEPs does not hold up other queues; the rest
 //! is made in the next turns, in order.
 
-use super::forward::{concern, reaches, send};
+use super::forward::{concern, reaches, send_copy};
 use super::outbox::{FLOODS, Outbox};
 use super::watched;
 use crate::batch::Arrival;
@@ -77,14 +77,14 @@ fn replicate<P: Pool>(
             out.copies_left -= 1;
             shard.counters.replicated += 1;
             match pool.replica(&frame) {
-                Some(copy) => send(copy, &copied, port, to, shard, out),
+                Some(copy) => send_copy(copy, &copied, port, to, shard, out),
                 None => shard.discard(&frame, DropReason::NoBuffer, Concern { to, ..concern(&arrival, port) }),
             }
         }
         waiting = Some((at, to));
     }
     match waiting {
-        Some((_, to)) => send(frame, &arrival, port, to, shard, out),
+        Some((_, to)) => send_copy(frame, &arrival, port, to, shard, out),
         None => shard.discard(&frame, DropReason::NoDestination, concern(&arrival, port)),
     }
     None

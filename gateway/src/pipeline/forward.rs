@@ -5,6 +5,7 @@ use super::flood::{self, flood};
 use super::outbox::{HOST, Outbox};
 use super::{lost, suppress, too_big};
 use crate::batch::{Aim, Arrival, Batch, Kind};
+use crate::counters::Tally;
 use crate::driver::BURST;
 use crate::frame::{Frame, Pool, PortId};
 use crate::link::HostFrame;
@@ -28,24 +29,41 @@ pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
             Kind::Bridge => {
                 let arrival = &arrivals[lane];
                 strip(&mut frame, arrival);
-                count_in(arrival, frame.len(), shard);
-                if arrival.duties.suppresses()
-                    && arrival.to_group()
-                    && suppress::answer(&mut frame, arrival, port, shard)
-                {
-                    send(frame, arrival, port, arrival.from, shard, out);
-                    continue;
-                }
                 match aims[lane] {
-                    Aim::Endpoint(to) => unicast(frame, arrival, port, to, shard, out),
-                    Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
-                        shard.discard(&frame, DropReason::UnknownUnicast, concern(arrival, port));
+                    Aim::Endpoint(to) if reaches(arrival, to, &shard.tables) => {
+                        let bytes = frame.len();
+                        let left = send(frame, arrival, port, to, shard, out);
+                        count(arrival, to, bytes, left, shard);
                     }
-                    Aim::Unknown | Aim::Group => {
-                        flood(flood::Pending { frame, arrival: *arrival, port, cursor: 0 }, shard, pool, out);
-                    }
+                    aim => elsewhere(frame, arrival, aim, port, shard, pool, out),
                 }
             }
+        }
+    }
+}
+
+/// What does not go to the one endpoint that the FDB names: it is answered, flooded or dropped.
+#[inline(never)]
+fn elsewhere<P: Pool>(
+    mut frame: P::Frame,
+    arrival: &Arrival,
+    aim: Aim,
+    port: PortId,
+    shard: &mut Shard,
+    pool: &mut P,
+    out: &mut Outbox<P::Frame>,
+) {
+    count_in(arrival, frame.len(), shard);
+    match aim {
+        Aim::Endpoint(to) => shard.discard(&frame, DropReason::SplitHorizon, Concern { to, ..concern(arrival, port) }),
+        Aim::Group if arrival.duties.suppresses() && suppress::answer(&mut frame, arrival, port, shard) => {
+            send_copy(frame, arrival, port, arrival.from, shard, out);
+        }
+        Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
+            shard.discard(&frame, DropReason::UnknownUnicast, concern(arrival, port));
+        }
+        Aim::Unknown | Aim::Group => {
+            flood(flood::Pending { frame, arrival: *arrival, port, cursor: 0 }, shard, pool, out);
         }
     }
 }
@@ -77,7 +95,6 @@ fn untag<F: Frame>(frame: &mut F, tags: u8) {
     }
 }
 
-#[inline(always)]
 fn count_in(arrival: &Arrival, bytes: usize, shard: &mut Shard) {
     if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
         flow.rx.add(bytes);
@@ -88,13 +105,29 @@ fn count_in(arrival: &Arrival, bytes: usize, shard: &mut Shard) {
 }
 
 /// Counts a tenant frame that leaves.
-#[inline(always)]
 pub(super) fn count_out(arrival: &Arrival, to: EndpointId, bytes: usize, shard: &mut Shard) {
     if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
         flow.tx.add(bytes);
     }
     if let Some(flow) = shard.counters.endpoints.get_mut(to.index()) {
         flow.tx.add(bytes);
+    }
+}
+
+/// Counts a tenant frame that came in and, if it left, that it did.
+#[inline(always)]
+fn count(arrival: &Arrival, to: EndpointId, bytes: usize, left: bool, shard: &mut Shard) {
+    let counters = &mut shard.counters;
+    let out = Tally { frames: u64::from(left), bytes: if left { bytes as u64 } else { 0 } };
+    if let Some(flow) = counters.segments.get_mut(arrival.segment().index()) {
+        flow.rx.add(bytes);
+        flow.tx.merge(out);
+    }
+    if let Some(flow) = counters.endpoints.get_mut(arrival.from.index()) {
+        flow.rx.add(bytes);
+    }
+    if let Some(flow) = counters.endpoints.get_mut(to.index()) {
+        flow.tx.merge(out);
     }
 }
 
@@ -121,23 +154,6 @@ fn host<F: Frame>(mut frame: F, tags: u8, port: PortId, shard: &mut Shard, out: 
     }
 }
 
-/// Sends a frame to the one endpoint that the FDB names.
-#[inline(always)]
-fn unicast<F: Frame>(
-    frame: F,
-    arrival: &Arrival,
-    port: PortId,
-    to: EndpointId,
-    shard: &mut Shard,
-    out: &mut Outbox<F>,
-) {
-    if reaches(arrival, to, &shard.tables) {
-        send(frame, arrival, port, to, shard, out);
-    } else {
-        shard.discard(&frame, DropReason::SplitHorizon, Concern { to, ..concern(arrival, port) });
-    }
-}
-
 /// Whom the drop of a tenant's frame concerns.
 pub(super) fn concern(arrival: &Arrival, port: PortId) -> Concern {
     Concern { port, segment: Some(arrival.segment()), from: arrival.from, to: EndpointId::NONE }
@@ -158,10 +174,34 @@ pub(super) fn reaches(arrival: &Arrival, to: EndpointId, tables: &Tables) -> boo
     groups[tunnel.encap as usize] != arrival.group
 }
 
-/// Dresses a frame and queues it.
-#[inline]
-pub(super) fn send<F: Frame>(
+/// Dresses a frame and queues it, or drops it; false when it was dropped.
+#[inline(always)]
+fn send<F: Frame>(
     mut frame: F,
+    arrival: &Arrival,
+    port: PortId,
+    to: EndpointId,
+    shard: &mut Shard,
+    out: &mut Outbox<F>,
+) -> bool {
+    let dressed = match shard.tables.endpoints.get(to.index()) {
+        Some(endpoint) => dress(&mut frame, arrival, endpoint, &shard.tables, &mut out.identification),
+        None => Err(DropReason::NoDestination),
+    };
+    match dressed {
+        Ok(exit) => match out.send(exit, frame) {
+            Ok(()) => return true,
+            Err(frame) => give_up(frame, DropReason::TxFull, arrival, exit, to, shard, out),
+        },
+        Err(reason) => give_up(frame, reason, arrival, port, to, shard, out),
+    }
+    false
+}
+
+/// [`send`] for a frame that has been counted on its way in.
+#[inline(never)]
+pub(super) fn send_copy<F: Frame>(
+    frame: F,
     arrival: &Arrival,
     port: PortId,
     to: EndpointId,
@@ -169,21 +209,25 @@ pub(super) fn send<F: Frame>(
     out: &mut Outbox<F>,
 ) {
     let bytes = frame.len();
-    let Some(endpoint) = shard.tables.endpoints.get(to.index()) else {
-        return shard.discard(&frame, DropReason::NoDestination, Concern { to, ..concern(arrival, port) });
-    };
-    match dress(&mut frame, arrival, endpoint, &shard.tables, &mut out.identification) {
-        Ok(exit) => {
-            if let Err(frame) = out.send(exit, frame) {
-                return shard.discard(&frame, DropReason::TxFull, Concern { to, ..concern(arrival, exit) });
-            }
-            count_out(arrival, to, bytes, shard);
-        }
-        Err(reason) => {
-            shard.discard(&frame, reason, Concern { to, ..concern(arrival, port) });
-            if reason == DropReason::UnderlayMtu {
-                too_big::tell(frame, arrival, port, to, shard, out);
-            }
-        }
+    if send(frame, arrival, port, to, shard, out) {
+        count_out(arrival, to, bytes, shard);
+    }
+}
+
+/// Drops a frame that cannot go where it should.
+#[cold]
+#[inline(never)]
+fn give_up<F: Frame>(
+    frame: F,
+    reason: DropReason,
+    arrival: &Arrival,
+    port: PortId,
+    to: EndpointId,
+    shard: &mut Shard,
+    out: &mut Outbox<F>,
+) {
+    shard.discard(&frame, reason, Concern { to, ..concern(arrival, port) });
+    if reason == DropReason::UnderlayMtu {
+        too_big::tell(frame, arrival, port, to, shard, out);
     }
 }

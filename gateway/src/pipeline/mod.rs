@@ -7,6 +7,7 @@ mod forward;
 mod learn;
 mod lost;
 mod outbox;
+mod quick;
 mod rules;
 mod suppress;
 mod termination;

@@ -344,7 +344,7 @@ fn tenant<O: Outer, F: Frame>(
         strip: (packet.at + at + header_len) as u16,
         tags: 0,
         priority: 0,
-        ecn: combined_ecn(inner, ip.tos())?,
+        ecn: combined_ecn((inner.at != 0).then_some(inner.tos), ip.tos())?,
         inner,
         len: inner_len as u16,
         flow: 0,
@@ -354,31 +354,34 @@ fn tenant<O: Outer, F: Frame>(
 }
 
 /// The IP header of a tenant frame, behind a tag where tags may be.
-#[inline(always)]
 fn inner(frame: &[u8], ethertype: u16, segment: &Segment) -> Result<ip::Inner, DropReason> {
+    let from = |at: usize| frame.get(at..).unwrap_or_default();
     if !ethernet::is_tag(ethertype) {
-        return Ok(ip::inner(frame, ethernet::HEADER, ethertype));
+        return Ok(ip::inner(from(ethernet::HEADER), ethernet::HEADER, ethertype));
     }
     if !segment.inner_vlan_pass {
         return Err(DropReason::InnerVlan);
     }
     let next = word(frame, ethernet::HEADER + 2).unwrap_or(0);
-    Ok(ip::inner(frame, ethernet::HEADER + ethernet::TAG, next))
+    let at = ethernet::HEADER + ethernet::TAG;
+    Ok(ip::inner(from(at), at, next))
 }
 
-/// The tenant's new ECN field, 0xff for no change (RFC 6040 section 4.2).
+/// The new ECN field of a tenant's IP header with this TOS, 0xff for no change (RFC 6040 section 4.2).
 #[inline(always)]
-fn combined_ecn(inner: ip::Inner, outer: u8) -> Result<u8, DropReason> {
-    if inner.at == 0 || inner.tos & 3 == outer & 3 {
-        return Ok(0xff);
+pub(super) fn combined_ecn(inner: Option<u8>, outer: u8) -> Result<u8, DropReason> {
+    match inner {
+        Some(inner) if (inner ^ outer) & 3 != 0 => {
+            let now = ecn::decapsulated(inner, outer).ok_or(DropReason::EcnCongestion)?;
+            Ok(if now == inner & 3 { 0xff } else { now })
+        }
+        _ => Ok(0xff),
     }
-    let now = ecn::decapsulated(inner.tos, outer).ok_or(DropReason::EcnCongestion)?;
-    Ok(if now == inner.tos & 3 { 0xff } else { now })
 }
 
 /// Says whether a segment takes what this endpoint sends.
 #[inline(always)]
-fn admit(from: EndpointId, segment: &Segment, tables: &Tables) -> Result<(), DropReason> {
+pub(super) fn admit(from: EndpointId, segment: &Segment, tables: &Tables) -> Result<(), DropReason> {
     if segment.members == Segment::ANY {
         return Ok(());
     }

@@ -54,8 +54,6 @@ pub struct PortTable {
     pub qinq: Vec<QinQ>,
     /// The underlay on this port.
     pub underlay: Option<UnderlaySide>,
-    /// The device fills in the outer IPv4 header checksum.
-    pub tx_ip_checksum: bool,
     /// The device inserts the VLAN tag.
     pub tx_vlan: bool,
 }
@@ -71,7 +69,6 @@ impl PortTable {
             service: Box::default(),
             qinq: Vec::new(),
             underlay: None,
-            tx_ip_checksum: false,
             tx_vlan: false,
         }
     }

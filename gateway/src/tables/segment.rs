@@ -61,11 +61,31 @@ pub struct Segment {
     pub list: ListId,
     /// Senders on attachments are told when their packets do not fit the underlay.
     pub tells: bool,
+    /// What outer headers carry, where that is the same for all frames ([`Segment::to_be_fixed`]); `None` is true of every
+    /// segment, but slower.
+    pub fixed: Option<Fixed>,
     /// Who tells them, over IPv4 and IPv6; the unspecified address lets the packet's own destination speak.
     pub tellers: (Ipv4Addr, Ipv6Addr),
 }
 
+/// What the outer headers of a segment carry where no frame has a say in it but with its ECN field. DF is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// DSCP, in the upper six bits.
+    pub dscp: u8,
+    /// TTL or hop limit.
+    pub ttl: u8,
+}
+
 impl Segment {
+    /// What [`Segment::fixed`] may hold by the other fields.
+    pub fn to_be_fixed(&self) -> Option<Fixed> {
+        match (self.tos, self.ttl, self.df) {
+            (Inherit::Fixed(tos), Inherit::Fixed(ttl), Df::Set) => Some(Fixed { dscp: tos & 0xfc, ttl }),
+            _ => None,
+        }
+    }
+
     /// In `members`: any sender is accepted.
     pub const ANY: u32 = u32::MAX;
 }
@@ -92,6 +112,7 @@ impl Default for Segment {
             duties: Duties::default(),
             list: ListId::default(),
             tells: false,
+            fixed: None,
             tellers: (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
         }
     }

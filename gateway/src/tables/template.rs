@@ -25,6 +25,8 @@ pub struct Template {
     pub v6: bool,
     /// The port that it leaves through.
     pub port: PortId,
+    /// The port's device fills in the checksum of an IPv4 header.
+    pub by_device: bool,
     /// Largest IP packet in bytes that the underlay takes.
     pub mtu: u16,
     /// Sum, not folded, of the IPv4 header's fixed words (version, protocol, addresses), TTL, TOS, DF and length left out.
@@ -91,7 +93,17 @@ impl Template {
         let ip_seed = if v6 { 0 } else { checksum::sum(&bytes[l3..udp]) };
         let addresses = if v6 { &bytes[l3 + 8..l3 + 40] } else { &bytes[l3 + 12..l3 + 20] };
         let udp_seed = checksum::sum(addresses) + 17 + u32::from(outline.udp_port);
-        Self { bytes, len: (udp + 16) as u8, l3: l3 as u8, v6, port: outline.port, mtu: outline.mtu, ip_seed, udp_seed }
+        Self {
+            bytes,
+            len: (udp + 16) as u8,
+            l3: l3 as u8,
+            v6,
+            port: outline.port,
+            by_device: false,
+            mtu: outline.mtu,
+            ip_seed,
+            udp_seed,
+        }
     }
 }
 

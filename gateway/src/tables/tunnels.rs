@@ -64,7 +64,7 @@ impl Default for Terminus {
 
 /// (encapsulation, VNI) to segment.
 #[derive(Clone, Debug, Default)]
-pub struct Vnis(Numbers);
+pub struct Vnis(Numbers<u64>);
 
 impl Vnis {
     /// Adds a number.
@@ -73,22 +73,22 @@ impl Vnis {
     }
 
     /// The segment of a received VNI.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, encap: Encap, vni: u32) -> Option<SegmentId> {
         self.0.find(vni_key(encap, vni)).map(|number| SegmentId(number as u16))
     }
 }
 
 #[inline]
-fn vni_key(encap: Encap, vni: u32) -> u128 {
-    u128::from(vni) | u128::from(encap as u8) << 32
+fn vni_key(encap: Encap, vni: u32) -> u64 {
+    u64::from(vni) | u64::from(encap as u8) << 32
 }
 
 /// (encapsulation, outer source) to tunnel endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    v4: Numbers,
-    v6: [Numbers; 2],
+    v4: Numbers<u64>,
+    v6: [Numbers<u128>; 2],
 }
 
 impl Sources {
@@ -109,19 +109,19 @@ impl Sources {
     }
 
     /// The endpoint of an IPv4 sender; [`EndpointId::NONE`] for one that nobody listed.
-    #[inline]
+    #[inline(always)]
     pub fn find_v4(&self, encap: Encap, source: Ipv4Addr) -> EndpointId {
         EndpointId(self.v4.find(v4_key(encap, source)).unwrap_or(0))
     }
 
     /// The endpoint of an IPv6 sender; [`EndpointId::NONE`] for one that nobody listed.
-    #[inline]
+    #[inline(always)]
     pub fn find_v6(&self, encap: Encap, source: Ipv6Addr) -> EndpointId {
         EndpointId(self.v6[encap as usize].find(u128::from(source)).unwrap_or(0))
     }
 }
 
 #[inline]
-fn v4_key(encap: Encap, address: Ipv4Addr) -> u128 {
-    u128::from(u32::from(address)) | u128::from(encap as u8) << 32
+fn v4_key(encap: Encap, address: Ipv4Addr) -> u64 {
+    u64::from(u32::from(address)) | u64::from(encap as u8) << 32
 }

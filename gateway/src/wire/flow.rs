@@ -25,26 +25,25 @@ pub fn flow(frame: &[u8], at: usize, ethertype: u16) -> u32 {
     mix(a, b)
 }
 
-/// The flow of a frame as [`flow`] finds it and, into its place, the IP header as [`ip::inner`] does, in one look at the
-/// commonest of headers: IPv4 without options.
+/// The flow of a frame as [`flow`] finds it and, into its place, the IP header as [`ip::inner`] does, as if it followed an
+/// untagged Ethernet header: in one look at the commonest of headers, IPv4 without options.
 #[inline(always)]
 pub fn look(frame: &[u8], at: usize, ethertype: u16, inner: &mut Inner) -> u32 {
     if ethertype == ethernet::IPV4
         && let Some(header) = frame.get(at..).and_then(|rest| rest.first_chunk::<24>())
-        && header[0] == 0x45
-        && let Some((ip, &[a, b, c, d])) = header.split_first_chunk::<20>()
+        && let Some((header, &[a, b, c, d])) = header.split_first_chunk::<20>()
+        && ip::glance_v4(header, inner)
     {
-        *inner = Inner { at: at as u8, v6: false, tos: ip[1], ttl: ip[8], df: ip[6] & 0x40 != 0 };
-        let fragment = u16::from_ne_bytes([ip[6], ip[7]]) & const { u16::from_ne_bytes([0x3f, 0xff]) } != 0;
-        let ports = if fragment || !has_ports(ip[9]) { 0 } else { u32::from_ne_bytes([a, b, c, d]) };
-        return mix(v4_addresses(ip), u64::from(ports) << 8 | u64::from(ip[9]));
+        let fragment = u16::from_ne_bytes([header[6], header[7]]) & const { u16::from_ne_bytes([0x3f, 0xff]) } != 0;
+        let ports = if fragment || !has_ports(header[9]) { 0 } else { u32::from_ne_bytes([a, b, c, d]) };
+        return mix(v4_addresses(header), u64::from(ports) << 8 | u64::from(header[9]));
     }
     look_closely(frame, at, ethertype, inner)
 }
 
 #[inline(never)]
 fn look_closely(frame: &[u8], at: usize, ethertype: u16, inner: &mut Inner) -> u32 {
-    *inner = ip::inner(frame, at, ethertype);
+    *inner = ip::inner(frame.get(at..).unwrap_or_default(), ethernet::HEADER, ethertype);
     flow(frame, at, ethertype)
 }
 

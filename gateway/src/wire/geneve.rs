@@ -36,9 +36,9 @@ pub struct Parsed {
 ///
 /// The reason to drop the packet: another version or lengths that do not add up (GN2, GN3, GN9), a control packet (GN10),
 /// a payload that is not Ethernet (GN6), a critical option (GN8: we know none).
-#[inline]
+#[inline(always)]
 pub fn parse(bytes: &[u8]) -> Result<Parsed, DropReason> {
-    let Some(&[first, flags, type_high, type_low, a, b, c, _]) = bytes.first_chunk() else {
+    let Some(&[first, flags, type_high, type_low, a, b, c, d]) = bytes.first_chunk() else {
         return Err(DropReason::BadTunnelHeader);
     };
     if first >> 6 != 0 {
@@ -58,7 +58,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, DropReason> {
     if !options.is_empty() {
         walk(options)?;
     }
-    Ok(Parsed { vni: u32::from_be_bytes([0, a, b, c]), len })
+    Ok(Parsed { vni: u32::from_be_bytes([a, b, c, d]) >> 8, len })
 }
 
 /// Walks options to their end.

@@ -57,9 +57,15 @@ impl V4 {
     /// True for a source that no host has (OIP11).
     #[inline]
     pub fn source_is_impossible(&self) -> bool {
-        let [first, ..] = self.source.octets();
-        first == 0 || first == 127 || first >= 224
+        is_impossible_source(self.source)
     }
+}
+
+/// True for an address that no host has: network 0, loopback, multicast and above.
+#[inline(always)]
+pub fn is_impossible_source(address: Ipv4Addr) -> bool {
+    let first = address.to_bits() >> 24;
+    first == 0 || first == 127 || first >= 224
 }
 
 /// An outer IPv6 header.
@@ -144,18 +150,19 @@ pub struct Inner {
     pub df: bool,
 }
 
-/// Looks at the IP header behind an Ethernet header of `at` bytes whose last two are `ethertype`.
+/// Looks at the IP header that `payload` begins with, behind an Ethernet header of `at` bytes whose last two are
+/// `ethertype`.
 #[inline]
-pub fn inner(frame: &[u8], at: usize, ethertype: u16) -> Inner {
+pub fn inner(payload: &[u8], at: usize, ethertype: u16) -> Inner {
     let none = Inner { df: true, ..Inner::default() };
     match ethertype {
-        ethernet::IPV4 => match frame.get(at..).and_then(|rest| rest.first_chunk::<20>()) {
+        ethernet::IPV4 => match payload.first_chunk::<20>() {
             Some(header) if header[0] >> 4 == 4 && header[0] & 15 >= 5 => {
                 Inner { at: at as u8, v6: false, tos: header[1], ttl: header[8], df: header[6] & 0x40 != 0 }
             }
             _ => none,
         },
-        ethernet::IPV6 => match frame.get(at..).and_then(|rest| rest.first_chunk::<40>()) {
+        ethernet::IPV6 => match payload.first_chunk::<40>() {
             Some(header) if header[0] >> 4 == 6 => {
                 let tos = header[0] << 4 | header[1] >> 4;
                 Inner { at: at as u8, v6: true, tos, ttl: header[7], df: true }
@@ -164,6 +171,30 @@ pub fn inner(frame: &[u8], at: usize, ethertype: u16) -> Inner {
         },
         _ => none,
     }
+}
+
+/// [`inner`], into its place, behind an untagged Ethernet header. Returns the TOS, if there is one.
+#[inline(always)]
+pub fn glance(payload: &[u8], ethertype: u16, place: &mut Inner) -> Option<u8> {
+    if ethertype == ethernet::IPV4
+        && let Some(header) = payload.first_chunk()
+        && glance_v4(header, place)
+    {
+        return Some(header[1]);
+    }
+    *place = inner(payload, ethernet::HEADER, ethertype);
+    (place.at != 0).then_some(place.tos)
+}
+
+/// The commonest case of [`glance`]: IPv4 without options. False, and nothing written, for others.
+#[inline(always)]
+pub(super) fn glance_v4(header: &[u8; 20], place: &mut Inner) -> bool {
+    if header[0] != 0x45 {
+        return false;
+    }
+    let df = header[6] & 0x40 != 0;
+    *place = Inner { at: ethernet::HEADER as u8, v6: false, tos: header[1], ttl: header[8], df };
+    true
 }
 
 /// Writes the ECN field of the IP header that [`inner`] found, the IPv4 checksum kept right.
@@ -213,7 +244,7 @@ mod tests {
     fn writing_ecn_keeps_the_checksum_right() {
         let mut frame = [0; 34];
         frame[14..].copy_from_slice(&v4());
-        let found = inner(&frame, 14, ethernet::IPV4);
+        let found = inner(&frame[14..], 14, ethernet::IPV4);
         assert_eq!((found.at, found.tos, found.ttl, found.df), (14, 2, 64, true));
         set_ecn(&mut frame, found, 3);
         assert_eq!(frame[15], 3);

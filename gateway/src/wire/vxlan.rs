@@ -16,11 +16,11 @@ pub const fn header(vni: u32) -> [u8; HEADER] {
 /// The VNI of a received header; `None` when it is cut or the I flag is clear (VX4). Reserved bits are ignored (VX3).
 #[inline]
 pub fn vni(bytes: &[u8]) -> Option<u32> {
-    let &[flags, _, _, _, a, b, c, _] = bytes.first_chunk()?;
+    let &[flags, _, _, _, a, b, c, d] = bytes.first_chunk()?;
     if flags & 0x08 == 0 {
         return None;
     }
-    Some(u32::from_be_bytes([0, a, b, c]))
+    Some(u32::from_be_bytes([a, b, c, d]) >> 8)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Underlay<'_> {
     fn template(&self, key: TunnelKey, port: PortId, destination_mac: Mac) -> Option<Template> {
         let (settings, facts) = (self.model.ports.get(port.index())?, self.facts.get(port.index())?);
         let underlay = settings.underlay.as_ref()?;
-        Some(Template::new(&Outline {
+        let header = Template::new(&Outline {
             destination_mac: destination_mac.0,
             source_mac: facts.mac.0,
             vlan: underlay.vlan.map_or(0, |vlan| vlan.value()),
@@ -106,7 +106,8 @@ impl Underlay<'_> {
             },
             port,
             mtu: settings.mtu.min(facts.mtu),
-        }))
+        });
+        Some(Template { by_device: facts.tx_ip_checksum && !header.v6, ..header })
     }
 }
 

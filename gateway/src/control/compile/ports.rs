@@ -36,7 +36,6 @@ pub fn compile(plan: &mut Plan, underlay: &Underlay<'_>, naming: &mut Naming) {
 
 fn port_table(model: &Model, settings: &Port, facts: &PortFacts) -> PortTable {
     let mut table = PortTable::new(facts.mac.0, settings.mtu.min(facts.mtu));
-    table.tx_ip_checksum = facts.tx_ip_checksum;
     table.tx_vlan = facts.tx_vlan;
     if let Some(underlay) = &settings.underlay {
         table.underlay = Some(UnderlaySide {

@@ -25,7 +25,7 @@ pub fn other_remotes(segment: &Settings) -> impl Iterator<Item = Remote> + '_ {
 
 /// The segment as cores read it.
 pub fn compile(settings: &Settings, flood: u32, members: u32, age_class: u8) -> Segment {
-    Segment {
+    let compiled = Segment {
         vxlan: vxlan(settings.vxlan),
         geneve: geneve(settings.geneve, &settings.outer.geneve_options),
         options: settings.outer.geneve_options.clone().into(),
@@ -49,7 +49,9 @@ pub fn compile(settings: &Settings, flood: u32, members: u32, age_class: u8) -> 
             settings.path_mtu.source_v4.unwrap_or(Ipv4Addr::UNSPECIFIED),
             settings.path_mtu.source_v6.unwrap_or(Ipv6Addr::UNSPECIFIED),
         ),
-    }
+        fixed: None,
+    };
+    Segment { fixed: compiled.to_be_fixed(), ..compiled }
 }
 
 /// RFC 7348 section 5: flags with the I bit, 24 reserved bits, VNI, 8 reserved bits.
