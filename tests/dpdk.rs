@@ -79,6 +79,7 @@ fn model(devices: &[&str], workers: u16) -> Model {
         segments: Vec::new(),
         access_lists: Vec::new(),
         control: Controllers::default(),
+        metrics: config::types::Metrics::default(),
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) const LEARNED_VTEPS: u32 = 1024;
 pub(crate) const HOST_RATE: u32 = 20_000;
 /// Permissions of the socket: root and its group.
 pub(crate) const API_MODE: u32 = 0o660;
+/// Subjects of each kind with metrics of their own.
+pub(crate) const METRICS_LIMIT: u32 = 1000;
 /// MACs in each core's table.
 pub(crate) const FDB_SIZE: u32 = 131_072;
 /// Of ports with VLANs.

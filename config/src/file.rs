@@ -6,6 +6,7 @@
 
 mod access;
 mod control;
+mod metrics;
 mod neighbours;
 mod operate;
 mod port;
@@ -22,6 +23,7 @@ pub use access::{AccessList, AccessRule, Action, Ethertype, EthertypeWord, Ports
 pub use neighbours::{Neighbour, PathMtu};
 
 pub use control::{Control, Evpn, FloodFallback, Ovsdb, Tls};
+pub use metrics::Metrics;
 pub use operate::{Reload, State};
 pub use port::{Binding, Descriptors, Port, Tpid, Underlay, UntaggedWord, Via, Vlan};
 pub use segment::{
@@ -73,6 +75,9 @@ pub struct File {
     /// Controllers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,
+    /// Metrics for Prometheus: a page over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
 }
 
 /// One value, or a list.

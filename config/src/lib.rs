@@ -26,6 +26,7 @@ mod defaults;
 mod differences;
 mod document;
 pub mod file;
+mod metrics;
 mod neighbours;
 mod places;
 mod problem;

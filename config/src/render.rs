@@ -32,6 +32,7 @@ pub fn file(model: &Model) -> File {
         vnis: model.segments.iter().map(|one| segment(model, one)).collect(),
         access_lists: model.access_lists.iter().map(access::list).collect(),
         control: control(model),
+        metrics: Some(file::Metrics { listen: model.metrics.listen, limit: Some(model.metrics.limit) }),
     }
 }
 

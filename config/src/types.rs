@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub use crate::access::{AccessList, AccessRule};
 pub use crate::controllers::{Controllers, Evpn, FloodFallback, Ovsdb, OvsdbDatabase, Tls};
+pub use crate::metrics::Metrics;
 pub use crate::neighbours::{Neighbour, PathMtu};
 
 /// A VXLAN or Geneve network identifier, 0 to 2^24-1 (RFC 7348 section 5, RFC 8926 section 3.4).
@@ -146,6 +147,8 @@ pub struct Model {
     pub access_lists: Vec<AccessList>,
     /// Who else has a say: controllers.
     pub control: Controllers,
+    /// Who may read metrics.
+    pub metrics: Metrics,
 }
 
 /// Worker threads.

@@ -60,6 +60,8 @@ vnis:
     checksum: {qqqqqq: 0}
     options: [{qqqqqq: 0}]
 control: {qqqqqq: 0, ovsdb: {qqqqqq: 0, database: embedded, tls: {qqqqqq: 0}}, evpn: {qqqqqq: 0}}
+metrics: {qqqqqq: 0}
+control: {qqqqqq: 0, ovsdb: {qqqqqq: 0, database: embedded, tls: {qqqqqq: 0}}}
 ";
 
 /// What the checks read and what the schema and the reference promise are the same keys.

@@ -48,6 +48,7 @@ access_lists:
       - {action: deny, destination: 10.9.9.9, fragments: true}
 reload: {signal: true, watch: false}
 state: {directory: /var/lib/causeway, every: 10}
+metrics: {listen: "192.0.2.1:9860", limit: 500}
 "#;
 
 /// What is said about a text, problems or warnings.
@@ -130,6 +131,11 @@ fn system() {
             ("directory: /var", "directory: var", "state.directory", "'var/lib/causeway' is not an absolute path"),
             ("every: 10", "every: 1000000", "state.every", "too large for a time in seconds"),
             ("api: {group", "api: {groop", "api.groop", "did you mean 'group'?"),
+            ("192.0.2.1:9860", "192.0.2.1", "metrics.listen", "not an address with a port; write one like"),
+            ("192.0.2.1:9860", "192.0.2.1:0", "metrics.listen", "has no port number"),
+            ("192.0.2.1:9860", "localhost:9860", "metrics.listen", "not an address with a port"),
+            ("limit: 500}", "limit: 0}", "metrics.limit", "use 1 to 1000000"),
+            ("limit: 500}", "limits: 500}", "metrics.limits", "did you mean 'limit'?"),
             ("[1, 2]", "[1, 2, 1]", "workers.cores[2]", "core 1 is given twice"),
             ("[1, 2]", "[]", "workers.cores", "no core is given"),
             ("[1, 2]", "5-2", "workers.cores", "not a range of cores"),

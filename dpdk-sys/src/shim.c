@@ -44,6 +44,11 @@ uint16_t cw_external_refcnt(const struct rte_mbuf *frame)
 	return rte_mbuf_ext_refcnt_read(frame->shinfo);
 }
 
+uint64_t cw_cycles(void)
+{
+	return rte_rdtsc();
+}
+
 int cw_errno(void)
 {
 	return rte_errno;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -84,6 +85,7 @@ void cw_free_segment(struct rte_mbuf *segment);
 void cw_attach(struct rte_mbuf *clone, struct rte_mbuf *piece);
 uint16_t cw_data_room(struct rte_mempool *pool);
 uint16_t cw_external_refcnt(const struct rte_mbuf *frame);
+uint64_t cw_cycles(void);
 int cw_errno(void);
 int cw_link_state(uint16_t port, struct cw_link *link);
 int cw_log_to(cw_log_line line);

@@ -1,5 +1,6 @@
 //! What a core counts. Its own memory, plain additions; control asks for a copy when someone wants to know.
 
+use crate::costs::Costs;
 use crate::driver::BURST;
 use crate::verdict::DropReason;
 
@@ -108,6 +109,8 @@ pub struct Counters {
     pub busy_turns: u64,
     /// Bursts received, by their number of frames.
     pub bursts: [u64; BURST + 1],
+    /// What the work costs.
+    pub costs: Costs,
 }
 
 impl Counters {
@@ -126,6 +129,7 @@ impl Counters {
             turns: 0,
             busy_turns: 0,
             bursts: [0; BURST + 1],
+            costs: Costs::default(),
         };
         counters.resize(ports, segments, endpoints);
         counters
@@ -172,7 +176,7 @@ impl Counters {
         rules.clone_from(&other.rules);
         (*replicated, *handed_over, *taken_over) = (other.replicated, other.handed_over, other.taken_over);
         (*learned, *unreported, *turns) = (other.learned, other.unreported, other.turns);
-        (self.busy_turns, self.bursts) = (other.busy_turns, other.bursts);
+        (self.busy_turns, self.bursts, self.costs) = (other.busy_turns, other.bursts, other.costs);
     }
 
     /// Adds another core's counters.
@@ -208,6 +212,7 @@ impl Counters {
         self.unreported += other.unreported;
         self.turns += other.turns;
         self.busy_turns += other.busy_turns;
+        self.costs.merge(&other.costs);
         for (mine, theirs) in self.bursts.iter_mut().zip(&other.bursts) {
             *mine += theirs;
         }
@@ -278,6 +283,7 @@ mod tests {
         let numbers = &mut original;
         (numbers.replicated, numbers.handed_over, numbers.taken_over, numbers.learned) = (1, 2, 3, 4);
         (numbers.unreported, numbers.turns, numbers.busy_turns, numbers.bursts[7]) = (5, 6, 7, 8);
+        original.costs.frames = 9;
         let mut copy = Counters::new(3, 40, 50);
         let memory = (copy.ports.as_ptr(), copy.segments.as_ptr(), copy.endpoints.as_ptr());
         copy.copy_from(&original);

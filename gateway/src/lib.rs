@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod control;
+pub mod costs;
 pub mod counters;
 pub mod decode;
 #[cfg(feature = "dpdk")]

@@ -2,6 +2,7 @@
 //! allocates, logs, takes a lock or waits.
 
 use crate::batch::Batch;
+use crate::costs::{Meter, Stage};
 use crate::driver::{BURST, Driver};
 use crate::frame::{Frame, PortId};
 use crate::link::{HostFrame, Link, Report, Ring, Update};
@@ -71,6 +72,7 @@ pub struct Worker<D: Driver> {
     /// By port: parts of a host frame that its policer has saved up, in billionths.
     credit: Vec<u64>,
     stopped: bool,
+    meter: Meter,
 }
 
 impl<D: Driver> Worker<D> {
@@ -98,7 +100,13 @@ impl<D: Driver> Worker<D> {
             refilled: 0,
             credit: vec![0; ports],
             stopped: false,
+            meter: Meter::default(),
         }
+    }
+
+    /// The same, with a watch that says what the work costs.
+    pub fn with_meter(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// What the core owns, to be looked at.
@@ -113,6 +121,19 @@ impl<D: Driver> Worker<D> {
 
     /// One lap: updates, every queue once, everything that can leave. `now` is in nanoseconds since any fixed moment.
     pub fn turn(&mut self, now: u64) -> Turn {
+        if self.meter.is_due() { self.timed_turn(now) } else { self.lap(now) }
+    }
+
+    /// One turn in many: see [`crate::costs`].
+    #[cold]
+    fn timed_turn(&mut self, now: u64) -> Turn {
+        let began = self.meter.begin();
+        let turn = self.lap(now);
+        self.meter.end(began, turn == Turn::Busy, &mut self.shard.counters.costs);
+        turn
+    }
+
+    fn lap(&mut self, now: u64) -> Turn {
         if self.stopped {
             return self.say_goodbye();
         }
@@ -230,6 +251,7 @@ impl<D: Driver> Worker<D> {
                 }
             }
             Update::Count(mut counters) => {
+                shard.counters.costs.total_cycles = self.meter.age();
                 counters.copy_from(&shard.counters);
                 shard.report(Report::Counters(counters));
             }
@@ -278,6 +300,43 @@ impl<D: Driver> Worker<D> {
     }
 
     fn poll(&mut self, queue: usize) -> bool {
+        if self.meter.is_on() {
+            return self.poll_timed(queue);
+        }
+        if !self.receive(queue) {
+            return false;
+        }
+        pipeline::process(&mut self.batch, &mut self.shard, self.driver.pool(), &mut self.out);
+        // What is refused now has its second chance at the end of the turn.
+        self.flush(false);
+        true
+    }
+
+    #[cold]
+    fn poll_timed(&mut self, queue: usize) -> bool {
+        let began = self.meter.start();
+        if !self.receive(queue) {
+            return false;
+        }
+        let frames = self.batch.frames.len();
+        let Self { batch, shard, driver, out, meter, .. } = self;
+        // What watching costs is not what the work costs.
+        if shard.is_watched() {
+            pipeline::process(batch, shard, driver.pool(), out);
+            self.flush(false);
+            return true;
+        }
+        meter.lap(Stage::Rx);
+        pipeline::process_timed(batch, shard, driver.pool(), out, meter);
+        self.flush(false);
+        self.meter.lap(Stage::Tx);
+        self.meter.burst(frames, began);
+        true
+    }
+
+    /// Takes a burst from a device and counts it; false when there was none.
+    #[inline]
+    fn receive(&mut self, queue: usize) -> bool {
         self.driver.rx(queue, self.burst, &mut self.batch.frames);
         let Some(first) = self.batch.frames.first() else { return false };
         let port = first.meta().port;
@@ -293,9 +352,6 @@ impl<D: Driver> Worker<D> {
             self.shard.hear(&self.batch.frames[lane]);
         }
         self.batch.port = port;
-        pipeline::process(&mut self.batch, &mut self.shard, self.driver.pool(), &mut self.out);
-        // What is refused now has its second chance at the end of the turn.
-        self.flush(false);
         true
     }
 

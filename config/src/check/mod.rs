@@ -6,6 +6,7 @@ mod access;
 mod advice;
 mod control;
 mod evpn;
+mod metrics;
 mod neighbours;
 mod port;
 mod remote;
@@ -32,6 +33,7 @@ struct Draft {
     segments: Vec<segment::SegmentDraft>,
     access_lists: Vec<access::ListDraft>,
     control: control::ControlDraft,
+    metrics: crate::types::Metrics,
 }
 
 /// The model. It only counts when the reader has noted no error.
@@ -55,6 +57,7 @@ pub(crate) fn model(reader: &Reader, root: At) -> Option<Model> {
         segments: segment::read_all(reader, &fields),
         access_lists: access::read_all(reader, &fields),
         control: control::read(reader, fields.get("control")),
+        metrics: metrics::read(reader, fields.get("metrics")),
     };
     fields.done();
     let model = resolve::model(reader, &draft);

@@ -39,6 +39,7 @@ pub(super) fn model(reader: &Reader, draft: &Draft) -> Model {
         ports,
         segments,
         access_lists: access::lists(&draft.access_lists),
+        metrics: draft.metrics.clone(),
     }
 }
 

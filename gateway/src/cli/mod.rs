@@ -16,12 +16,6 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueHint};
 
-/// `causeway 0.1.0 (dpdk 22.11.11)`; the build script writes the part after the name.
-const VERSION: &str = match option_env!("CAUSEWAY_VERSION") {
-    Some(version) => version,
-    None => env!("CARGO_PKG_VERSION"),
-};
-
 const LONG_ABOUT: &str = "\
 Causeway bridges VLANs of physical ports into VXLAN and Geneve networks.
 
@@ -43,7 +37,7 @@ Exit status: 0 done, 1 refused (the message says why and what to do), 2 the comm
 
 /// A VTEP gateway: VLANs of physical ports to VXLAN and Geneve.
 #[derive(Debug, Parser)]
-#[command(name = "causeway", version = VERSION, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+#[command(name = "causeway", version = crate::run::VERSION, long_about = LONG_ABOUT, after_help = EXAMPLES)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]

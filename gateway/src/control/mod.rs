@@ -19,6 +19,7 @@ pub mod ids;
 pub mod journal;
 pub mod layout;
 pub mod limits;
+pub mod measures;
 mod merge;
 mod neighbours;
 pub mod news;

@@ -320,6 +320,30 @@ pub struct WorkerView {
     pub unreported: u64,
     /// Dropped frames, all reasons.
     pub dropped: u64,
+    /// Share of the core's cycles that went into turns with work, 0 to 1; `None` where nobody measures.
+    #[serde(default)]
+    pub load: Option<f64>,
+    /// Cycles that went into turns with work (a sample of one turn in 1021, times 1021).
+    #[serde(default)]
+    pub busy_cycles: u64,
+    /// All other cycles since the worker began, sleep included.
+    #[serde(default)]
+    pub idle_cycles: u64,
+    /// What each stage of the pipeline costs, in the order of the path; empty until a burst was timed.
+    #[serde(default)]
+    pub stages: Vec<StageView>,
+    /// Frames of the bursts that were timed.
+    #[serde(default)]
+    pub sampled_frames: u64,
+    /// Timed turns that were interrupted for more than a millisecond and are left out.
+    #[serde(default)]
+    pub interrupted: u64,
+    /// Receive queues that it polls.
+    #[serde(default)]
+    pub rx_queues: Vec<QueueView>,
+    /// Transmit queues of its own.
+    #[serde(default)]
+    pub tx_queues: Vec<QueueView>,
     /// Updates that wait for room in the ring to this worker.
     pub backlog: u64,
 }
@@ -407,4 +431,24 @@ pub struct ManagerView {
     pub connected: bool,
     /// The server's words: state, last error.
     pub status: String,
+}
+
+/// What a stage of the pipeline costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageView {
+    /// `rx`, `classify`, `learn`, `lookup`, `forward` or `tx`.
+    pub stage: String,
+    /// Cycles a frame, the mean of the bursts that were timed.
+    pub cycles_per_frame: f64,
+    /// Cycles of those bursts.
+    pub cycles: u64,
+}
+
+/// A queue of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueView {
+    /// The port's name.
+    pub port: String,
+    /// The queue's number.
+    pub queue: u16,
 }

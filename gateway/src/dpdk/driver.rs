@@ -52,6 +52,12 @@ impl DpdkDriver {
     pub fn queues(&self) -> impl Iterator<Item = (PortId, u16)> {
         self.rx.iter().map(|queue| (queue.port, queue.queue))
     }
+
+    /// The ports with a transmit queue of this driver's own, and its number.
+    pub fn tx_queues(&self) -> impl Iterator<Item = (PortId, u16)> {
+        let queues = (0..).zip(&self.tx);
+        queues.filter_map(|(port, queue)| Some((PortId(port), queue.as_ref()?.queue)))
+    }
 }
 
 impl Driver for DpdkDriver {

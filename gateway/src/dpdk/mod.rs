@@ -8,6 +8,7 @@
 //!
 //! This module and `dpdk-sys` are where the gateway is unsafe; each block names the rule and the type that upholds it.
 
+mod clock;
 mod device;
 mod driver;
 mod eal;
@@ -23,6 +24,7 @@ use config::types::Model;
 use device::Device;
 use driver::{RxQueue, TxQueue};
 
+pub use clock::{cycles, hertz};
 pub use driver::DpdkDriver;
 pub use eal::{Eal, EalOptions, WorkerThread};
 pub use error::Error;

@@ -23,6 +23,7 @@ pub use lost::whose;
 pub use outbox::{Outbox, Queue};
 
 use crate::batch::Batch;
+use crate::costs::{Meter, Stage};
 use crate::frame::Pool;
 use crate::shard::Shard;
 
@@ -32,6 +33,26 @@ pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
         return watched::process(batch, shard, pool, out);
     }
     run(batch, shard, pool, out);
+}
+
+/// The same, stage by stage with a stop watch.
+#[cold]
+#[inline(never)]
+pub fn process_timed<P: Pool>(
+    batch: &mut Batch<P::Frame>,
+    shard: &mut Shard,
+    pool: &mut P,
+    out: &mut Outbox<P::Frame>,
+    meter: &mut Meter,
+) {
+    classify(batch, shard);
+    meter.lap(Stage::Classify);
+    learn(batch, shard);
+    meter.lap(Stage::Learn);
+    lookup(batch, shard);
+    meter.lap(Stage::Lookup);
+    forward(batch, shard, pool, out);
+    meter.lap(Stage::Forward);
 }
 
 /// The four stages.

@@ -10,6 +10,7 @@ use gateway::telemetry::{ExplainAsk, FDB_PAGE, Request, Show, Verb, render};
 use serde_json::{Value, json};
 
 use super::controllers::Controllers;
+use super::machine::Machine;
 
 /// The state of the ports' links, by port.
 pub struct Links(pub Box<dyn Fn(usize) -> Option<LinkView>>);
@@ -26,6 +27,7 @@ pub fn answer(
     control: &mut Control,
     links: &Links,
     controllers: &Controllers,
+    machine: &Machine,
     request: &Request,
     now: Nanos,
 ) -> Result<Value, String> {
@@ -65,7 +67,10 @@ pub fn answer(
         }
         Show::Explain(asked) => return explain(control, asked, &request.body, text, now),
         Show::Workers => {
-            let workers = control.view_workers();
+            let mut workers = control.view_workers();
+            for (worker, queues) in workers.iter_mut().zip(&machine.queues) {
+                (worker.rx_queues, worker.tx_queues) = (queues.rx.clone(), queues.tx.clone());
+            }
             if text { render::workers(&workers).into() } else { json!(workers) }
         }
         Show::Neighbours(asked) => {

@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 
 use config::types::Idle;
 use crossbeam::channel::{Receiver, Sender, select};
+use gateway::control::measures::Measures;
 use gateway::control::overlay::{self, Controller};
 use gateway::control::{Control, Event, Nanos, Resolution};
 use gateway::frame::PortId;
 use gateway::link::Link;
+use gateway::telemetry::metrics::Exporter;
 use gateway::telemetry::{Lines, Request};
 
 use super::answer::{Links, answer};
 use super::change::trigger::Wish;
 use super::change::{Changes, Order, warn_of_routeless};
 use super::controllers::Controllers;
+use super::machine::Machine;
 use super::pulse::{Change, Pulses};
 use super::service::Service;
 use super::trace::Traces;
@@ -29,6 +32,8 @@ pub enum Message {
     Ask(Request, Sender<Answer>),
     /// Somebody wants to follow something.
     Follow(Request, Lines, Sender<Result<(), String>>),
+    /// Somebody wants all numbers.
+    Measure(Sender<Measures>),
     /// A worker polls.
     Ready,
     /// A worker ended though nobody asked it to.
@@ -81,6 +86,10 @@ pub struct Desk<F> {
     pub changes: Changes,
     /// To whom reads the configuration again when it should.
     pub trigger: Sender<Wish>,
+    /// What else is known of devices and CPU.
+    pub machine: Machine,
+    /// The page of metrics.
+    pub exporter: Exporter,
     /// What it says when all workers poll.
     pub motto: String,
     /// The moment from which time counts.
@@ -98,9 +107,17 @@ pub struct Desk<F> {
 /// Questions that wait for counters.
 #[derive(Default)]
 struct Questions {
-    next: Vec<(Request, Sender<Answer>)>,
-    asked: Vec<(Request, Sender<Answer>)>,
+    next: Vec<Question>,
+    asked: Vec<Question>,
     since: Nanos,
+}
+
+/// One of them.
+enum Question {
+    /// Asked on the socket.
+    Ask(Request, Sender<Answer>),
+    /// All numbers.
+    Measure(Sender<Measures>),
 }
 
 impl<F> Desk<F> {
@@ -129,7 +146,8 @@ impl<F> Desk<F> {
             }
             let now = self.now();
             match message {
-                Some(Message::Ask(request, reply)) => questions.next.push((request, reply)),
+                Some(Message::Ask(request, reply)) => questions.next.push(Question::Ask(request, reply)),
+                Some(Message::Measure(reply)) => questions.next.push(Question::Measure(reply)),
                 Some(Message::Follow(request, lines, reply)) => {
                     let _ = reply.send(self.traces.begin(&mut self.control, &request, lines, now));
                 }
@@ -168,6 +186,7 @@ impl<F> Desk<F> {
                 self.look(&mut link_up);
                 self.feel();
                 self.underlay.retry();
+                self.exporter.listen(self.control.model().metrics.listen);
             }
             if now >= roads {
                 roads = Nanos::MAX;
@@ -215,9 +234,15 @@ impl<F> Desk<F> {
     /// Answers questions once every core has counted for them.
     fn serve(&mut self, questions: &mut Questions, now: Nanos) {
         if self.control.has_counters() || now.saturating_sub(questions.since) > COUNTING {
-            for (request, reply) in questions.asked.drain(..) {
+            for question in questions.asked.drain(..) {
                 // Who asked may have gone.
-                let _ = reply.send(answer(&mut self.control, &self.carriers, &self.controllers, &request, now));
+                match question {
+                    Question::Ask(request, reply) => {
+                        let Self { control, carriers, controllers, machine, .. } = self;
+                        drop(reply.send(answer(control, carriers, controllers, machine, &request, now)));
+                    }
+                    Question::Measure(reply) => drop(reply.send(self.measure())),
+                }
             }
         }
         if questions.asked.is_empty() && !questions.next.is_empty() {
@@ -225,6 +250,13 @@ impl<F> Desk<F> {
             questions.since = now;
             self.control.handle(Event::Count, now);
         }
+    }
+
+    /// All numbers, as many as metrics may have.
+    fn measure(&self) -> Measures {
+        let mut measures = self.control.measure(self.control.model().metrics.limit as usize);
+        self.machine.complete(&mut measures, &self.carriers);
+        measures
     }
 
     /// Tells the kernel of cables that were pulled or put back.

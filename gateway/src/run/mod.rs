@@ -11,6 +11,7 @@ mod desk;
 mod evpn;
 pub mod host;
 pub mod log;
+mod machine;
 mod pulse;
 mod service;
 pub mod signals;
@@ -25,12 +26,14 @@ use std::time::{Duration, Instant};
 
 use config::types::Model;
 use crossbeam::channel::{Sender, bounded, unbounded};
+use gateway::control::measures::Measures;
 use gateway::control::{Control, PortFacts};
 use gateway::driver::Driver;
 use gateway::frame::{Pool, PortId};
 use gateway::link::Link;
 use gateway::rights;
 use gateway::tables::Fdb;
+use gateway::telemetry::metrics::Exporter;
 use gateway::telemetry::{Act, Lines, Request, Server, Verb};
 use gateway::worker::{Worker, handoffs};
 
@@ -39,6 +42,7 @@ use self::change::ask::Orders;
 use self::change::{Changes, trigger};
 use self::controllers::Controllers;
 use self::desk::{Answer, Desk, Message};
+use self::machine::Machine;
 use self::pulse::Pulses;
 use self::service::Service;
 use self::signals::{Watch, Wish};
@@ -47,10 +51,18 @@ use self::twins::Carriers;
 use self::underlay::Underlay;
 use self::worker::{Notice, Place};
 
+/// `causeway 0.1.0 (dpdk 22.11.11)`; the build script writes the part after the name.
+pub const VERSION: &str = match option_env!("CAUSEWAY_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// How long the workers may take to end.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// How long an answer on the socket may take.
 const ANSWERING: Duration = Duration::from_secs(20);
+/// How long numbers for metrics may take.
+const MEASURING: Duration = Duration::from_secs(5);
 /// Flood copies that a core makes in a turn at most: as many as the longest flood list has.
 const COPIES: u32 = 1024;
 /// Places in a ring between two cores.
@@ -131,6 +143,14 @@ fn ask(tell: &Sender<Message>, request: Request) -> Answer {
         .map_err(|_| "the gateway is starting, stopping or very busy; try again".to_owned())?
 }
 
+/// Asks the desk for all numbers.
+fn measure(tell: &Sender<Message>) -> Result<Measures, String> {
+    let (reply, measures) = bounded(1);
+    let sent = tell.send(Message::Measure(reply));
+    let late = |_| "the gateway is starting, stopping or very busy; try again".to_owned();
+    sent.map_err(|_| "the gateway is stopping".to_owned()).and_then(|()| measures.recv_timeout(MEASURING).map_err(late))
+}
+
 /// What is ready before a device is opened.
 struct Start {
     model: Model,
@@ -148,6 +168,7 @@ struct Devices<D: Driver, P> {
     /// By worker: more handles to its pool, for the frames of the twins.
     pools: Vec<P>,
     links: Links,
+    machine: Machine,
 }
 
 /// Lets a gateway run on its devices. `enter` is what each worker does on its thread before all else.
@@ -161,7 +182,7 @@ where
     P: Pool<Frame = D::Frame> + Clone + Send + 'static,
 {
     let Start { model, tell, inbox, trigger } = start;
-    let Devices { facts, drivers, pools, links: carriers } = devices;
+    let Devices { facts, drivers, pools, links: carriers, machine } = devices;
     let clock = Instant::now();
     let underlay = Underlay::open(&model, &facts)?;
     let control = Control::new(model.clone(), facts);
@@ -184,6 +205,7 @@ where
     let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
     for (number, (((driver, handoff), &core), link)) in parts.enumerate() {
         let (tables, entries, link) = (control.tables(), entries.clone(), link.clone());
+        let cycles = machine.clock;
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
         let make = move || {
             let mut fdb = Fdb::with_room(room);
@@ -191,7 +213,7 @@ where
             if lost > 0 {
                 ::log::error!("core {core}: {lost} static MACs found no room; raise fdb.size");
             }
-            Worker::new(driver, tables, fdb, link, handoff, burst, COPIES)
+            Worker::new(driver, tables, fdb, link, handoff, burst, COPIES).with_meter(Machine::meter(cycles))
         };
         let tell = tell.clone();
         let notify = move |notice| {
@@ -219,12 +241,15 @@ where
         failed = Some(why);
         Controllers::default()
     });
+    let exporter = Exporter::new(move || measure(&tell));
     let mut desk = Desk {
         control,
         underlay,
         links: rings,
         inbox,
         carriers,
+        machine,
+        exporter,
         changes,
         trigger,
         motto,
@@ -290,10 +315,12 @@ mod devices {
     //! The devices of DPDK.
 
     use gateway::control::PortFacts;
-    use gateway::control::view::LinkView;
+    use gateway::control::measures::DeviceLosses;
+    use gateway::control::view::{LinkView, QueueView};
     use gateway::dpdk;
     use gateway::driver::Driver;
 
+    use super::machine::{Clock, Machine, Queues};
     use super::{Devices, Links, Start};
 
     /// Opens the devices and forwards.
@@ -307,9 +334,35 @@ mod devices {
             Some(LinkView { up: link.up, speed_mbps: link.speed })
         }));
         let pools = opened.drivers.iter_mut().map(|driver| driver.pool().clone()).collect();
+        let machine = machine(&opened, &start.model);
         let eal = opened.eal.clone();
         let enter = move || eal.register_thread().map_err(|error| error.to_string());
-        super::forward(start, Devices { facts, drivers: opened.drivers, pools, links }, enter)
+        super::forward(start, Devices { facts, drivers: opened.drivers, pools, links, machine }, enter)
+    }
+
+    /// What the devices can tell later.
+    fn machine(opened: &dpdk::Dpdk, model: &config::types::Model) -> Machine {
+        let (ports, pools) = (opened.ports.clone(), opened.pools.clone());
+        let name = |port: usize| model.ports[port].name.clone();
+        let queues = opened.drivers.iter().map(|driver| Queues {
+            rx: driver.queues().map(|(port, queue)| QueueView { port: name(port.index()), queue }).collect(),
+            tx: driver.tx_queues().map(|(port, queue)| QueueView { port: name(port.index()), queue }).collect(),
+        });
+        Machine {
+            losses: Box::new(move |port| {
+                let stats = ports.get(port)?.stats();
+                Some(DeviceLosses {
+                    missed: stats.rx_missed,
+                    errors: stats.rx_errors,
+                    no_buffer: stats.rx_no_buffer,
+                    tx_errors: stats.tx_errors,
+                })
+            }),
+            buffers_in_use: Box::new(move || Some(pools.iter().map(|pool| u64::from(pool.in_use())).sum())),
+            queues: queues.collect(),
+            clock: Some(Clock { cycles: dpdk::cycles, hertz: dpdk::hertz() }),
+            started: Machine::now(),
+        }
     }
 
     /// What control needs to know of a port that was asked for this MTU.

@@ -26,11 +26,13 @@
 mod client;
 pub mod explain;
 mod lines;
+pub mod metrics;
 pub mod render;
 mod request;
 mod serve;
 mod server;
 pub mod table;
+mod workers;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;

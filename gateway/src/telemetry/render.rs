@@ -5,7 +5,8 @@ mod lists;
 pub use lists::{neighbours, rules};
 
 use super::table::{Side::*, Table, short};
-use crate::control::view::{ControllerView, DropView, FdbView, LinkView, PortView, VniView, VtepView, WorkerView};
+pub use super::workers::workers;
+use crate::control::view::{ControllerView, DropView, FdbView, LinkView, PortView, VniView, VtepView};
 
 /// Columns of the widest line.
 pub(super) const WIDTH: usize = 100;
@@ -248,43 +249,6 @@ pub fn controllers(controllers: &[ControllerView]) -> String {
 
 fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// `show workers`.
-pub fn workers(workers: &[WorkerView]) -> String {
-    let mut table = Table::new(&[
-        ("CORE", Right),
-        ("BUSY", Right),
-        ("RX", Right),
-        ("TX", Right),
-        ("DROPPED", Right),
-        ("BURST", Right),
-        ("P50", Right),
-        ("P99", Right),
-        ("COPIES", Right),
-        ("HANDED", Right),
-        ("TAKEN", Right),
-        ("LEARNED", Right),
-        ("BACKLOG", Right),
-    ]);
-    for worker in workers {
-        table.row([
-            worker.core.to_string(),
-            format!("{:.0}%", worker.busy * 100.0),
-            short(worker.rx.frames),
-            short(worker.tx.frames),
-            short(worker.dropped),
-            format!("{:.1}", worker.burst_mean),
-            worker.burst_p50.to_string(),
-            worker.burst_p99.to_string(),
-            short(worker.replicated),
-            short(worker.handed_over),
-            short(worker.taken_over),
-            short(worker.learned),
-            short(worker.backlog),
-        ]);
-    }
-    table.to_string()
 }
 
 /// `text`, cut to `width` characters; the JSON has all of it.

@@ -10,8 +10,10 @@ use hdrhistogram::Histogram;
 pub use self::fdb::FdbFilter;
 use super::Control;
 use super::view::{
-    AttachmentView, DropView, MemberView, PortDrops, PortView, RemoteView, TallyView, UnderlayView, VniView, WorkerView,
+    AttachmentView, DropView, MemberView, PortDrops, PortView, RemoteView, StageView, TallyView, UnderlayView, VniView,
+    WorkerView,
 };
+use crate::costs::{Costs, EVERY, Stage};
 use crate::counters::{Counters, Flow, Tally};
 use crate::driver::BURST;
 use crate::frame::PortId;
@@ -163,6 +165,8 @@ impl Control {
                 TallyView::from(sum)
             };
             let bursts = sizes(&counters.bursts);
+            let costs = &counters.costs;
+            let busy_cycles = costs.busy_cycles * u64::from(EVERY);
             WorkerView {
                 core: core.cpu,
                 turns: counters.turns,
@@ -179,11 +183,28 @@ impl Control {
                 learned: counters.learned,
                 unreported: counters.unreported,
                 dropped: counters.ports.iter().flat_map(|port| port.drops).sum(),
-                backlog: self.news.waiting(index) as u64 + u64::from(core.version != self.version),
+                load: (costs.total_cycles != 0).then(|| share(busy_cycles, costs.total_cycles).min(1.0)),
+                busy_cycles,
+                idle_cycles: costs.total_cycles.saturating_sub(busy_cycles),
+                stages: stages(costs),
+                sampled_frames: costs.frames,
+                interrupted: costs.interrupted,
+                rx_queues: Vec::new(),
+                tx_queues: Vec::new(),
+                backlog: self.backlog(index),
             }
         };
         (0..self.cores.len()).map(view).collect()
     }
+}
+
+/// What each stage costs a frame.
+fn stages(costs: &Costs) -> Vec<StageView> {
+    let view = |&stage: &Stage| {
+        let cycles = costs.stages[stage as usize];
+        StageView { stage: stage.label().into(), cycles_per_frame: share(cycles, costs.frames), cycles }
+    };
+    if costs.frames == 0 { Vec::new() } else { Stage::ALL.iter().map(view).collect() }
 }
 
 fn share(part: u64, whole: u64) -> f64 {

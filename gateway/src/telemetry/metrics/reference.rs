@@ -1,0 +1,92 @@
+//! The pages `docs/metrics.md` and `docs/drops.md`, from the code.
+
+use std::fmt::Write;
+
+use super::families;
+use crate::verdict::DropReason;
+
+const METRICS: &str = "\
+# Metrics
+
+*Made from the code; `CAUSEWAY_PUBLISH=1 cargo test --test metrics` writes it anew.*
+
+With
+
+```yaml
+metrics: {listen: 127.0.0.1:9860}
+```
+
+the gateway shows its metrics at `http://127.0.0.1:9860/metrics`, as OpenMetrics 1.0 to who asks for it (Prometheus does)
+and else in the older text format. It is off by default. Whoever reaches the address may read names, addresses and
+counters, so keep it on the loopback or on a management network. It moves when the configuration is read again; when the
+address cannot be had, the gateway says so, forwards all the same, and tries again.
+
+```yaml
+scrape_configs:
+  - job_name: causeway
+    static_configs: [{targets: [\"127.0.0.1:9860\"]}]
+```
+
+[grafana.json](grafana.json) is a dashboard of them.
+
+Ports, VLANs of ports, VNIs and VTEPs have series of their own up to `metrics.limit` of each (1000 by default);
+`causeway_metrics_left_out` says how many have none. A VLAN has 5 series, a VNI 7 and a VTEP 6, and one for each reason for
+which its frames were dropped; a port has 16 and one for each reason there is; a worker has some 45. Each scrape asks the workers for their counters, as `causeway show` does; forwarding does not wait for it. At
+most 8 clients are served at once, each for at most 10 seconds.
+
+Counters start at 0 with the gateway, and a VNI's or VTEP's own start at 0 when it comes.
+";
+
+/// The page on metrics.
+pub fn reference() -> String {
+    let mut page = METRICS.to_owned();
+    let mut title = "";
+    families::each(|family| {
+        if family.title != title {
+            title = family.title;
+            let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+            let common = if family.kind == "info" { &labels[..labels.len().min(1)] } else { &labels[..] };
+            let by = if title == "The gateway" || common.is_empty() {
+                String::new()
+            } else {
+                format!("By {}.\n\n", common.join(", "))
+            };
+            _ = write!(page, "\n## {title}\n\n{by}| Metric | Kind | Meaning |\n|---|---|---|\n");
+        }
+        let more = match family.kind {
+            "info" => {
+                let names: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+                format!(" Labels: {}.", names.join(", "))
+            }
+            _ => String::new(),
+        };
+        let name = if family.kind == "histogram" { family.name.clone() } else { family.samples().remove(0) };
+        _ = writeln!(page, "| `{name}` | {} | {}{more} |", family.kind, family.help);
+    });
+    page
+}
+
+const DROPS: &str = "\
+# Why frames are dropped
+
+*Made from the code; `CAUSEWAY_PUBLISH=1 cargo test --test metrics` writes it anew.*
+
+Every frame that the gateway drops has one of these reasons. `causeway show drops` counts them, with their meaning and what
+to do; metrics have them as `causeway_dropped_frames_total{reason=\"…\"}`, by port, by VNI and by VTEP.
+
+What a device loses before the gateway sees it has no reason here: see `causeway_port_device_missed_frames_total` and its
+neighbours in [metrics.md](metrics.md).
+
+| Reason | What happened | What to do |
+|---|---|---|
+";
+
+/// The page on reasons for drops.
+pub fn drops() -> String {
+    let mut page = DROPS.to_owned();
+    for reason in DropReason::ALL {
+        let (meaning, cure) = (reason.meaning().trim().replace('|', "\\|"), reason.cure().replace('|', "\\|"));
+        _ = writeln!(page, "| `{}` | {meaning} | {cure} |", reason.label());
+    }
+    page
+}
