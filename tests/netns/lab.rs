@@ -169,14 +169,37 @@ impl Lab {
         let namespace = self.namespace(&format!("h{number}"));
         let switch = self.name("sw");
         cable(&namespace, "eth0", &switch, &format!("h{number}"));
+        self.address(&namespace, number);
+        run(&format!("ip -n {switch} link set h{number} addrgenmode none mtu 9300 up"));
+        let tag = vlan.map_or(String::new(), |vid| format!(" tag={vid}"));
+        self.vsctl(&format!("add-port {bridge} h{number}{tag}"));
+        Host { namespace, number }
+    }
+
+    fn address(&self, namespace: &str, number: u8) {
         run(&format!("ip -n {namespace} link set eth0 address {}", text(mac(number))));
         run(&format!("ip -n {namespace} link set eth0 mtu 1500 up"));
         run(&format!("ip -n {namespace} addr add 192.168.7.{number}/24 dev eth0"));
         run(&format!("ip -n {namespace} addr add fd00:7::{number}/64 dev eth0 nodad"));
-        checksums_in_software(&namespace, "eth0");
-        run(&format!("ip -n {switch} link set h{number} addrgenmode none mtu 9300 up"));
-        let tag = vlan.map_or(String::new(), |vid| format!(" tag={vid}"));
-        self.vsctl(&format!("add-port {bridge} h{number}{tag}"));
+        checksums_in_software(namespace, "eth0");
+    }
+
+    /// Adds a namespace with a bare cable `device` to the fabric.
+    pub fn plug_into_fabric(&self, role: &str, device: &str) -> String {
+        let (namespace, switch) = (self.namespace(role), self.name("sw"));
+        cable(&namespace, device, &switch, role);
+        run(&format!("ip -n {namespace} link set {device} addrgenmode none mtu 1600 up"));
+        run(&format!("ip -n {switch} link set {role} addrgenmode none mtu 9300 up"));
+        self.vsctl(&format!("add-port fabric {role}"));
+        namespace
+    }
+
+    /// A host in a namespace `role`, with its cable's other end as `device` in another namespace.
+    pub fn loose_host(&self, role: &str, number: u8, at: &str, device: &str) -> Host {
+        let namespace = self.namespace(role);
+        cable(&namespace, "eth0", at, device);
+        run(&format!("ip -n {at} link set {device} addrgenmode none mtu 1600 up"));
+        self.address(&namespace, number);
         Host { namespace, number }
     }
 
@@ -374,6 +397,7 @@ impl Wire {
 }
 
 /// Pings until there is an answer, then ten times without a loss. `options` such as `-s 1472 -M do`.
+#[track_caller]
 pub fn ping(namespace: &str, address: &str, options: &str) {
     until(&format!("{namespace} reaches {address} ({options})"), || {
         succeeds(&format!("ip netns exec {namespace} ping -n -c 1 -W 1 {options} {address}"))
@@ -382,6 +406,7 @@ pub fn ping(namespace: &str, address: &str, options: &str) {
 }
 
 /// Waits for a condition, with a bound.
+#[track_caller]
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
@@ -391,6 +416,7 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Waits for a condition, with a bound; `seen` is what to show when that was in vain.
+#[track_caller]
 pub fn until_or(what: &str, mut condition: impl FnMut() -> bool, seen: impl Fn() -> String) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
@@ -476,7 +502,7 @@ fn exists(path: &str) -> bool {
 }
 
 /// The distribution's plain daemon; the one built with DPDK would want a part of the huge pages.
-fn vswitchd() -> &'static str {
+pub fn vswitchd() -> &'static str {
     let plain = "/usr/lib/openvswitch-switch/ovs-vswitchd";
     if exists(plain) { plain } else { "ovs-vswitchd" }
 }

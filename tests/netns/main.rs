@@ -20,6 +20,7 @@ mod evpn;
 mod lifecycle;
 mod outer;
 mod overlays;
+mod ovn;
 mod ovsdb;
 mod peers;
 mod see;
