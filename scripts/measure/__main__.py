@@ -12,8 +12,10 @@ import tempfile
 
 import report
 from cells import JOBS, measure
+from latency import latency
 from memif import between_processes
 from system import HugePages, Trouble, machine, run, tsc_hz
+from workers import two_against_one
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -63,10 +65,17 @@ def main():
             os.mkdir(inside)
             document["memif"] = between_processes(options, inside)
             say(f"    {line(document['memif'])}")
+        if options.latency:
+            say("[latency] causeway bench over memif")
+            document["latency"] = latency(options)
         if len(cores) < 3:
             gaps["2 workers against 1"] = f"needs 3 cores, one of them for the rest; this machine has {len(cores)}"
         else:
-            document["workers"] = "see 'causeway show workers'"
+            say("[workers] two against one")
+            inside = os.path.join(folder, "workers")
+            os.mkdir(inside)
+            document["workers"] = two_against_one(options, inside, cores[-2:])
+            say(f"    {report.workers_line(document)}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         # DPDK's programs leave these behind.
@@ -86,6 +95,7 @@ def arguments():
     parser.add_argument("--windows", type=int)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--no-memif", dest="memif", action="store_false")
+    parser.add_argument("--no-latency", dest="latency", action="store_false")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--svg", type=pathlib.Path)
     parser.add_argument("--readme", action="store_true")

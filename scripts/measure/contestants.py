@@ -91,11 +91,11 @@ class Causeway(Contestant):
     name = "causeway"
     polling = r"worker-\d+"
 
-    def __init__(self, setup, devices=None):
+    def __init__(self, setup, devices=None, cores=None):
         super().__init__(setup)
         self.socket = setup.folder / "causeway.sock"
         file = setup.folder / "causeway.yaml"
-        file.write_text(configuration(setup, devices or (setup.played, SINK)))
+        file.write_text(configuration(setup, devices or (setup.played, SINK), cores or [setup.core]))
         self.start_program("causeway", [setup.binary, "run", "-c", str(file), "--socket", str(self.socket)])
         self.main.wait_until(lambda: "forwarding:" in self.main.said(), 60, "forwarding")
 
@@ -111,7 +111,7 @@ class Causeway(Contestant):
         return ports["source"]["rx"]["frames"], ports["sink"]["tx"]["frames"]
 
 
-def configuration(setup, devices):
+def configuration(setup, devices, cores):
     """The gateway's configuration for a cell, with the device that frames come from and the one that they leave by."""
     job, (source, sink) = setup.job, devices
     server = f"vlans: [{{vlan: {frames.VLAN}, vni: {frames.VNI}}}]"
@@ -124,7 +124,7 @@ def configuration(setup, devices):
     size = max(131072, 1 << (4 * setup.macs - 1).bit_length())
     return f"""\
 version: 1
-workers: {{cores: [{setup.core}], idle: spin}}
+workers: {{cores: {cores}, idle: spin}}
 memory: {{huge_pages: {"require" if setup.huge else "off"}, buffers: {setup.buffers}}}
 vtep: {{source: [{frames.OURS}]}}
 fdb: {{size: {size}}}

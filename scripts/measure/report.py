@@ -73,6 +73,9 @@ def markdown(document):
             f"Between two processes over memif (testpmd on one core sends and receives, the gateway on another does "
             f"{WORDS[extra['job']]}, 64 B): {rate(extra)} Mpps through the gateway.",
         ]
+    workers = workers_line(document)
+    lines += ["", workers] if workers else []
+    lines += latency_lines(document)
     gaps = missing(document)
     if gaps:
         lines += ["", "Not measured:", ""] + [f"- {line}" for line in gaps]
@@ -83,6 +86,45 @@ def markdown(document):
     return "\n".join(lines) + "\n"
 
 
+def workers_line(document):
+    """Two workers against one, in a sentence."""
+    measured = document.get("workers", {})
+    if "times" not in measured:
+        return None
+    one, two = rate(measured["one"]), rate(measured["two"])
+    return f"Two workers with a queue each: {two} Mpps, one: {one} Mpps, so {measured['times']:.2f} times as much."
+
+
+def latency_lines(document):
+    """What 'causeway bench' found, as lines of a table."""
+    results = document.get("latency", {}).get("results", [])
+    if not results:
+        return []
+    head = "".join(f" {name} |" for name, _ in QUANTILES)
+    lines = [
+        "",
+        "Latency through the gateway in µs, from `causeway bench` (its generator on one core, memif between):",
+        "",
+        f"| job | no-drop Mpps | load | of a |{head}",
+        "|---|---:|---:|---|" + "---:|" * len(QUANTILES),
+    ]
+    notes = []
+    for entry in results:
+        best = entry["no_drop"]
+        mpps = "–" if best is None else f"{best['mpps']:.2f}"
+        for load in entry["loads"]:
+            for what in ("frame", "burst"):
+                times = load[f"{what}_latency"]
+                cells = "".join(f" {times[name] / 1000:.0f} |" for _, name in QUANTILES)
+                lines.append(f"| {WORDS[entry['job']]} | {mpps} | {load['load']} | {what} |{cells}")
+        if "note" in entry:
+            notes += ["", f"{WORDS[entry['job']]}: {entry['note']}"]
+    return lines + notes
+
+
+QUANTILES = [("p50", "p50_ns"), ("p99", "p99_ns"), ("p99.9", "p99_9_ns"), ("max", "max_ns")]
+
+
 def missing(document):
     """Everything that was not measured, with its reason."""
     gaps = {}
@@ -91,6 +133,9 @@ def missing(document):
             text = f"{entry['contestant']}: {entry['why']}"
             gaps.setdefault(text, []).append(f"{entry['job']} {frame_name(entry['size'])} {count(entry['macs'])}")
     lines = [f"{text} ({', '.join(where)})" for text, where in gaps.items()]
+    for name in ("memif", "workers", "latency"):
+        if "why" in document.get(name, {}):
+            lines.append(f"{name}: {document[name]['why']}")
     return lines + [f"{name}: {why}" for name, why in document.get("not_measured", {}).items()]
 
 
@@ -112,7 +157,7 @@ def method(document):
 
 # ---- the drawing ----
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 380, 64, 24, 56, 48
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 64, 24, 76, 48
 LOOKS = {"causeway": ("#0b6e4f", ""), "ovs": ("#b5482a", ""), "testpmd macswap": ("#667085", "4 3")}
 
 
@@ -167,7 +212,7 @@ def drawing(results, size="64"):
             out.append(f'<rect x="{place}" y="30" width="10" height="10" fill="{colour}"/>')
             out.append(f'<text x="{place + 15}" y="39">{PEERS[who]}</text>')
             place += 40 + 7 * len(PEERS[who])
-    out.append(f'<text x="{WIDTH - RIGHT}" y="39" text-anchor="end">— encapsulation, - - decapsulation</text>')
+    out.append(f'<text x="{LEFT}" y="58">whole lines: VLAN → VXLAN; long dashes: VXLAN → VLAN</text>')
     return "\n".join(out + ["</svg>"]) + "\n"
 
 

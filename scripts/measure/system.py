@@ -145,7 +145,7 @@ def machine():
     """What was measured on."""
     info = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*:\s*(.+)", info)
-    kernel = os.uname().release
+    kernel = os.uname().release.split("-")[0]
     virtual = "hypervisor" in info
     return {
         "cpu": model[1].strip() if model else "unknown",

@@ -1,5 +1,5 @@
-//! The TRex profiles make frames that a gateway takes: they are run without TRex, and what they send goes through a gateway
-//! in memory.
+//! Traffic that our scripts make is what a gateway takes: it goes through one in memory, frame by frame. The TRex profiles
+//! are run without TRex; what scripts/bench and scripts/load-testpmd play comes from its capture file.
 
 mod support;
 
@@ -44,8 +44,8 @@ fn site(encap: &str) -> Site {
 }
 
 /// Every size in a mix, and stations beyond a byte.
-const STATIONS: usize = 300;
-const MIX: [&str; 4] = ["--size", "imix", "--macs", "300"];
+const STATIONS: usize = 270;
+const MIX: [&str; 4] = ["--size", "imix", "--macs", "270"];
 const LENGTHS: [usize; 3] = [60, 590, 1514];
 
 #[test]
@@ -58,13 +58,15 @@ fn frames_of_a_server_are_encapsulated() {
     for encap in ["vxlan", "geneve"] {
         let mut site = site(encap);
         let mut entropy = BTreeSet::new();
-        for (number, frame) in sent.iter().enumerate() {
+        sent.iter().for_each(|frame| site.receive("srv1", frame));
+        site.run();
+        let packets = site.sent("up0");
+        assert_eq!(packets.len(), sent.len());
+        for (number, (frame, packet)) in sent.iter().zip(&packets).enumerate() {
             let station = (number % STATIONS) as u32;
             assert_eq!(frame.len(), LENGTHS[number / STATIONS]);
             assert_eq!(frame[2..6], station.to_be_bytes(), "{number}");
             assert_eq!(frame[8..12], station.to_be_bytes(), "{number}");
-            let out = site.pass("srv1", frame);
-            let packet = &out["up0"][0];
             let read = outer::read(packet, 6081).unwrap_or_else(|problem| panic!("{problem}"));
             assert_eq!((read.geneve, read.vni), (encap == "geneve", 5001));
             let untagged = [&frame[..12], &frame[16..]].concat();
@@ -87,13 +89,14 @@ fn packets_of_a_vtep_are_decapsulated() {
         let sent = frames(python, encap, STATIONS, &[&MIX[..], &["--gateway-mac", &mac]].concat());
         assert_eq!(sent.len(), 3 * STATIONS);
         let mut site = site(encap);
-        for (number, packet) in sent.iter().enumerate() {
+        sent.iter().for_each(|packet| site.receive("up0", packet));
+        site.run();
+        let expected = sent.iter().enumerate().map(|(number, packet)| {
             let inner = &packet[50..];
             assert_eq!(inner.len(), LENGTHS[number / STATIONS]);
-            let out = site.pass("up0", packet);
-            let tagged = [&inner[..12], &[0x81, 0, 0, 10], &inner[12..]].concat();
-            assert_eq!(out["srv1"], [tagged], "{encap} {number}");
-        }
+            [&inner[..12], &[0x81, 0, 0, 10], &inner[12..]].concat()
+        });
+        assert_eq!(site.sent("srv1"), expected.collect::<Vec<_>>(), "{encap}");
         assert_eq!(site.drops(), [].into());
         site.assert_balanced();
     }
@@ -128,4 +131,50 @@ fn arguments_that_do_not_fit_are_refused() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(arguments[0]), "{arguments:?}: {said}");
     }
+}
+
+/// The frames of a capture file, in the byte order of this machine.
+fn captured(file: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &file[24..];
+    let mut frames = Vec::new();
+    while let Some((head, after)) = rest.split_first_chunk::<16>() {
+        let len = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+        frames.push(after[..len].to_vec());
+        rest = &after[len..];
+    }
+    frames
+}
+
+#[test]
+fn what_the_measurement_plays_passes_a_gateway() {
+    const NAME: &str = "what_the_measurement_plays_passes_a_gateway";
+    if Command::new("python3").arg("--version").output().is_err() {
+        return println!("skipped: {NAME}: python3 is not installed");
+    }
+    let path = std::env::temp_dir().join(format!("causeway-traffic-{}.pcap", std::process::id()));
+    for (job, encap) in
+        [("vlan-vxlan", "vxlan"), ("vxlan-vlan", "vxlan"), ("vlan-geneve", "geneve"), ("geneve-vlan", "geneve")]
+    {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/measure/make_pcap.py");
+        let mac = port_mac(0).map(|byte| format!("{byte:02x}")).join(":");
+        let made = Command::new("python3").args(["-B", script, job, "imix", "40"]).arg(&path).arg(&mac).output();
+        let made = made.expect("Python starts");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let frames = captured(&std::fs::read(&path).expect("the file"));
+        assert_eq!(String::from_utf8_lossy(&made.stdout).trim(), frames.len().to_string());
+
+        let mut site = site(encap);
+        let (into, out) = if job.starts_with("vlan") { ("srv1", "up0") } else { ("up0", "srv1") };
+        let mut lengths = BTreeSet::new();
+        for frame in &frames {
+            lengths.insert(frame.len());
+            site.receive(into, frame);
+        }
+        site.run();
+        assert_eq!(site.sent(out).len(), frames.len(), "{job}");
+        assert_eq!(lengths.len(), 3, "three sizes");
+        assert_eq!(site.drops(), [].into(), "{job}");
+        assert_eq!(site.control.entries().count(), 40, "{job}: every station has its turn");
+    }
+    let _ = std::fs::remove_file(path);
 }
