@@ -100,8 +100,8 @@ def arguments():
     parser.add_argument("--svg", type=pathlib.Path)
     parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
-    options.windows = options.windows or (3 if options.quick else 9)
-    options.seconds = options.seconds or (0.3 if options.quick else 1.0)
+    options.windows = options.windows or (3 if options.quick else 7)
+    options.seconds = options.seconds or (0.3 if options.quick else 0.5)
     return options
 
 

@@ -97,8 +97,9 @@ def workers_line(document):
 
 def latency_lines(document):
     """What 'causeway bench' found, as lines of a table."""
-    results = document.get("latency", {}).get("results", [])
-    if not results:
+    measured = document.get("latency", {})
+    results = measured.get("results", [])
+    if not results or "why" in measured:
         return []
     head = "".join(f" {name} |" for name, _ in QUANTILES)
     lines = [
@@ -117,8 +118,7 @@ def latency_lines(document):
                 times = load[f"{what}_latency"]
                 cells = "".join(f" {times[name] / 1000:.0f} |" for _, name in QUANTILES)
                 lines.append(f"| {WORDS[entry['job']]} | {mpps} | {load['load']} | {what} |{cells}")
-        if "note" in entry:
-            notes += ["", f"{WORDS[entry['job']]}: {entry['note']}"]
+        notes += ["", *(f"{WORDS[entry['job']]}: {note}" for note in entry["notes"])] if entry["notes"] else []
     return lines + notes
 
 

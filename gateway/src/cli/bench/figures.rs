@@ -7,7 +7,7 @@ use gateway::load::Passed;
 use serde_json::{Value, json};
 
 use super::FCS;
-use super::rig::Cell;
+use super::rig::{Cell, Load, Measured};
 
 /// Collects results and shows progress on standard error.
 pub struct Figures {
@@ -16,14 +16,8 @@ pub struct Figures {
     results: Vec<Value>,
 }
 
-/// One trial, summed up.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// What is told of it: 'no-drop rate', 'at 50 %'.
-    pub name: String,
-    /// What became of it.
-    pub passed: Passed,
-}
+/// From this part of the time on it is told that others ran on the cores.
+const DISTURBED: f64 = 0.01;
 
 impl Figures {
     /// None yet; for a table, or for JSON.
@@ -37,54 +31,62 @@ impl Figures {
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 
-    /// A cell is measured: its best rate, unless a rate was given, and the latencies.
-    pub fn add(&mut self, cell: &Cell, trials: u32, best: Option<&Figure>, at: &[Figure], note: Option<&str>) {
-        let mut result = json!({
+    /// A cell is measured; for the part `waited` of the time the generator or the gateway waited for its core.
+    pub fn add(&mut self, cell: &Cell, measured: &Measured, waited: f64) {
+        let mut notes: Vec<String> = measured.note.map(str::to_owned).into_iter().collect();
+        if waited > DISTURBED {
+            notes.push(format!(
+                "others had a core of the generator or the gateway for {:.0} % of the time, so these are not the \
+                 gateway's limits; give both cores to nobody else (isolcpus, --cores)",
+                waited * 100.0
+            ));
+        }
+        self.results.push(json!({
             "job": cell.job.name(),
             "size": cell.size.name(),
             "macs": cell.macs,
             "seconds": cell.duration,
-            "trials": trials,
-            "no_drop": best.map(|figure| value(&figure.passed)),
-            "loads": at.iter().map(named).collect::<Vec<_>>(),
-        });
+            "trials": measured.trials,
+            "no_drop": measured.best.as_ref().map(value),
+            "loads": measured.loads.iter().map(named).collect::<Vec<_>>(),
+            "core_waited_for": waited,
+            "notes": notes,
+        }));
+        self.tell(cell, measured);
+        for note in notes {
+            let _ = writeln!(self.text, "  {note}");
+        }
+    }
+
+    /// A cell as people read it.
+    fn tell(&mut self, cell: &Cell, measured: &Measured) {
         let text = &mut self.text;
         let _ = writeln!(text, "{}, {} bytes, {} MACs on each side", cell.job.name(), cell.size.name(), cell.macs);
-        if let Some(best) = best {
-            let (mpps, gbps) = rates(&best.passed);
+        if let Some(best) = &measured.best {
+            let (mpps, gbps) = rates(best);
             let _ = writeln!(
                 text,
-                "  no-drop rate  {mpps:.3} Mpps  {gbps:.3} Gbit/s  lost {}  ({trials} trials of {} s, up to {} % taken for \
-                 none)",
-                percent(best.passed.lost()),
+                "  no-drop rate  {mpps:.3} Mpps  {gbps:.3} Gbit/s  lost {}  ({} trials of {} s, up to {} % taken for none)",
+                percent(best.lost()),
+                measured.trials,
                 cell.duration,
                 cell.loss * 100.0
             );
         }
-        if !at.is_empty() {
+        if !measured.loads.is_empty() {
             let _ = writeln!(
                 text,
                 "  {:<12} {:>10} {:>10}  {:<8} {:>10} {:>10} {:>10} {:>10}  µs",
                 "load", "Mpps", "lost", "time of", "p50", "p99", "p99.9", "max"
             );
         }
-        for figure in at {
-            let passed = &figure.passed;
-            for (times, what) in [(&passed.frame, "a frame"), (&passed.burst, "a burst")] {
-                let first = if what == "a frame" {
-                    format!("{:<12} {:>10.3} {:>10}", figure.name, rates(passed).0, percent(passed.lost()))
-                } else {
-                    format!("{:<34}", "")
-                };
+        for Load { name, passed } in &measured.loads {
+            let first = format!("{name:<12} {:>10.3} {:>10}", rates(passed).0, percent(passed.lost()));
+            for (first, times, what) in [(first.as_str(), &passed.frame, "a frame"), ("", &passed.burst, "a burst")] {
                 let [p50, p99, p999, max] = quantiles(times).map(|nanos| nanos as f64 / 1000.0);
-                let _ = writeln!(text, "  {first}  {what:<8} {p50:>10.1} {p99:>10.1} {p999:>10.1} {max:>10.1}");
+                let _ = writeln!(text, "  {first:<34}  {what:<8} {p50:>10.1} {p99:>10.1} {p999:>10.1} {max:>10.1}");
             }
         }
-        if let Some(note) = note {
-            let _ = writeln!(text, "  {note}");
-            result["note"] = note.into();
-        }
-        self.results.push(result);
     }
 
     /// All of it.
@@ -128,9 +130,9 @@ fn value(passed: &Passed) -> Value {
     })
 }
 
-fn named(figure: &Figure) -> Value {
-    let mut value = value(&figure.passed);
-    value["load"] = figure.name.as_str().into();
+fn named(load: &Load) -> Value {
+    let mut value = value(&load.passed);
+    value["load"] = load.name.as_str().into();
     value
 }
 

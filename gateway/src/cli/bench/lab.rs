@@ -46,6 +46,7 @@ pub fn here(bench: &Bench, figures: &mut Figures, stop: &AtomicBool) -> Result<(
             }
             lab.start(encap, worker, most, stop)?;
             *rig.generator.scene_mut() = scene(encap);
+            rig.worker = lab.worker();
             plan::measure(rig, &bench.cells(&jobs, 0.1), figures).map_err(|refusal| lab.explain(refusal))?;
             lab.stop();
         }
@@ -145,6 +146,15 @@ impl Lab {
             let _ = sched_setaffinity(None, &own);
         }
         done
+    }
+
+    /// Where the kernel tells how long the gateway's worker has waited for its core.
+    fn worker(&self) -> Option<PathBuf> {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.gateway.as_ref()?.id()));
+        let works =
+            |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("worker-"));
+        let mut threads = fs::read_dir(tasks).ok()?.flatten().map(|task| task.path());
+        threads.find(works).map(|task| task.join("schedstat"))
     }
 
     fn configuration(&self, encap: Encap, core: u16, macs: u32) -> String {

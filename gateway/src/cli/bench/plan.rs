@@ -147,7 +147,7 @@ pub fn with_generator(
             }
             let _known = opened.eal.register_thread().map_err(|error| error.to_string())?;
             let generator = gateway::load::Generator::new(driver, scene);
-            work(&mut Rig { generator, stop, rings: devices.rings, start: std::time::Instant::now() })
+            work(&mut Rig { generator, stop, rings: devices.rings, start: std::time::Instant::now(), worker: None })
         });
         thread.join().unwrap_or_else(|_| Err("the generator panicked; please report it".into()))
     })

@@ -1,12 +1,13 @@
 //! The generator at work on its two devices: finds the way through the gateway, lets it learn, searches, measures.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gateway::driver::Driver;
 use gateway::load::{Generator, Passed, Search, Side, Trial};
 
-use super::figures::{Figure, Figures, percent};
+use super::figures::{Figures, percent};
 use super::{Job, Refusal, Size};
 
 /// How long the first frame may take to come through: links, neighbours and memifs come up meanwhile.
@@ -20,8 +21,6 @@ const LOADS: [f64; 2] = [0.5, 0.9];
 
 /// A trial counts when at least this part of its rate was sent.
 const REACHED: f64 = 0.98;
-/// From this part of the time on it is told that others ran on the generator's core.
-const DISTURBED: f64 = 0.01;
 
 /// What is measured in one go.
 #[derive(Clone, Debug)]
@@ -52,6 +51,28 @@ pub struct Rig<'a, D: Driver> {
     pub rings: bool,
     /// The clock.
     pub start: Instant,
+    /// What the kernel tells of the time that the gateway's worker has waited for its core; `None` when it is not ours.
+    pub worker: Option<PathBuf>,
+}
+
+/// What came of a cell.
+pub struct Measured {
+    /// Trials that the search took.
+    pub trials: u32,
+    /// The one without loss, at the highest rate.
+    pub best: Option<Passed>,
+    /// Those at fixed loads.
+    pub loads: Vec<Load>,
+    /// What to know about it.
+    pub note: Option<&'static str>,
+}
+
+/// A trial at a fixed load.
+pub struct Load {
+    /// Which.
+    pub name: String,
+    /// What became of it.
+    pub passed: Passed,
 }
 
 impl<D: Driver> Rig<'_, D> {
@@ -87,81 +108,77 @@ impl<D: Driver> Rig<'_, D> {
 
     /// Measures a cell.
     pub fn measure(&mut self, cell: &Cell, figures: &mut Figures) -> Result<(), Refusal> {
-        let (began, waited) = (Instant::now(), waited());
-        let length = Duration::from_secs_f64(cell.duration);
-        let from = cell.job.from();
-        let attempt = |rig: &mut Self, rate: Option<f64>| {
-            let trial = rig.trial(from, cell.size.list(), cell.macs, rate);
-            let passed = rig.run(trial.lasting(length), length * 2)?;
-            figures.progress(&format!("  {:>8.3} Mpps sent: lost {}", passed.offered() / 1e6, percent(passed.lost())));
-            Ok::<_, Refusal>(passed)
+        let (began, waited) = (Instant::now(), self.waited());
+        let measured = match cell.rate {
+            Some(rate) => self.at(rate, cell, figures)?,
+            None => self.search(cell, figures)?,
         };
+        let passed = began.elapsed().as_secs_f64();
+        let waits = self.waited().into_iter().zip(waited).map(|(now, then)| now.saturating_sub(then).as_secs_f64());
+        figures.add(cell, &measured, waits.fold(0.0, f64::max) / passed);
+        Ok(())
+    }
 
-        // Told with whatever comes of it: figures of a core that others use too are not the gateway's.
-        let disturbed = || {
-            let part = (self::waited() - waited).as_secs_f64() / began.elapsed().as_secs_f64();
-            (part > DISTURBED).then(|| {
-                format!(
-                    "others had the generator's core for {:.0} % of the time, so these are not the gateway's limits; give \
-                     both cores to nobody else (isolcpus, --cores)",
-                    part * 100.0
-                )
-            })
-        };
-        let noted = |note: Option<&str>| {
-            let notes: Vec<String> = note.map(str::to_owned).into_iter().chain(disturbed()).collect();
-            (!notes.is_empty()).then(|| notes.join("\n  "))
-        };
+    /// Loss and latency at a rate.
+    fn at(&mut self, rate: f64, cell: &Cell, figures: &Figures) -> Result<Measured, Refusal> {
+        let passed = self.attempt(Some(rate), cell, figures)?;
+        let slow = passed.offered() < rate * REACHED;
+        let note = slow.then_some("the generator did not reach the rate that was asked for");
+        let name = format!("{:.3} Mpps", rate / 1e6);
+        Ok(Measured { trials: 1, best: None, loads: vec![Load { name, passed }], note })
+    }
 
-        if let Some(rate) = cell.rate {
-            let passed = attempt(self, Some(rate))?;
-            let slow = passed.offered() < rate * REACHED;
-            let note = slow.then_some("the generator did not reach the rate that was asked for");
-            let name = format!("{:.3} Mpps", rate / 1e6);
-            figures.add(cell, 1, None, &[Figure { name, passed }], noted(note).as_deref());
-            return Ok(());
-        }
-
-        let full = attempt(self, None)?;
-        let mut trials = 1;
+    /// The no-drop rate, and the latency below it.
+    fn search(&mut self, cell: &Cell, figures: &Figures) -> Result<Measured, Refusal> {
         let good = |passed: &Passed| passed.lost() <= cell.loss;
-        let mut note = None;
-        let mut best = None;
+        let full = self.attempt(None, cell, figures)?;
+        let mut measured = Measured { trials: 1, best: None, loads: Vec::new(), note: None };
         if good(&full) {
-            note = Some("the generator was the limit: the gateway took all that it can send");
-            best = Some(full);
+            measured.note = Some("the generator was the limit: the gateway took all that it can send");
+            measured.best = Some(full);
         } else {
             let seconds = full.lasted as f64 / 1e9;
             let mut search = Search::below(full.offered(), full.received as f64 / seconds, cell.resolution);
             while let Some(rate) = search.next() {
-                let passed = attempt(self, Some(rate))?;
-                trials += 1;
+                let passed = self.attempt(Some(rate), cell, figures)?;
+                measured.trials += 1;
                 // A rate that the generator did not reach is not proved.
                 let proved = good(&passed) && passed.offered() >= rate * REACHED;
                 search.tell(rate, proved);
-                if proved && best.as_ref().is_none_or(|best| best.offered() < passed.offered()) {
-                    best = Some(passed);
+                if proved && measured.best.as_ref().is_none_or(|best| best.offered() < passed.offered()) {
+                    measured.best = Some(passed);
                 }
             }
         }
-        let Some(best) = best else {
-            let note = noted(Some("every rate lost frames; allow some with --loss"));
-            figures.add(cell, trials, None, &[], note.as_deref());
-            return Ok(());
+        let Some(best) = measured.best.as_ref().map(Passed::offered) else {
+            measured.note = Some("every rate lost frames; allow some with --loss");
+            return Ok(measured);
         };
-        let mut loads = Vec::new();
         for part in LOADS {
-            let passed = attempt(self, Some(best.offered() * part))?;
-            loads.push(Figure { name: format!("{:.0} %", part * 100.0), passed });
+            let passed = self.attempt(Some(best * part), cell, figures)?;
+            measured.loads.push(Load { name: format!("{:.0} %", part * 100.0), passed });
         }
-        figures.add(
-            cell,
-            trials,
-            Some(&Figure { name: "no drop".into(), passed: best }),
-            &loads,
-            noted(note).as_deref(),
-        );
-        Ok(())
+        Ok(measured)
+    }
+
+    /// One trial of a cell, told to who waits.
+    fn attempt(&mut self, rate: Option<f64>, cell: &Cell, figures: &Figures) -> Result<Passed, Refusal> {
+        let length = Duration::from_secs_f64(cell.duration);
+        let trial = self.trial(cell.job.from(), cell.size.list(), cell.macs, rate);
+        let passed = self.run(trial.lasting(length), length * 2)?;
+        figures.progress(&format!("  {:>8.3} Mpps sent: lost {}", passed.offered() / 1e6, percent(passed.lost())));
+        Ok(passed)
+    }
+
+    /// How long this thread, and the gateway's worker where it is ours, have waited for their cores so far.
+    fn waited(&self) -> Vec<Duration> {
+        let own = Path::new("/proc/thread-self/schedstat");
+        let waited = |file: &Path| {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+            Duration::from_nanos(nanos.unwrap_or(0))
+        };
+        std::iter::once(own).chain(self.worker.as_deref()).map(waited).collect()
     }
 
     fn trial(&self, from: Side, sizes: Vec<usize>, pairs: u32, rate: Option<f64>) -> Trial {
@@ -199,11 +216,4 @@ impl<D: Driver> Rig<'_, D> {
             }
         }
     }
-}
-
-/// How long this thread has waited for its core so far.
-fn waited() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or(0))
 }
