@@ -74,6 +74,12 @@ impl<'a> Config<'a> {
         self
     }
 
+    /// A port on a device of its own making, with what follows its name and device.
+    pub fn device(mut self, name: &str, device: &str, rest: &str) -> Self {
+        self.ports += &format!("  - {{name: {name}, device: \"{device}\", {rest}}}\n");
+        self
+    }
+
     /// A port whose device carries frames of any size: by default this one cuts what is longer than 1,982 bytes.
     pub fn jumbo_port(mut self, name: &str, rest: &str) -> Self {
         self.memory = "{buffer_size: 16384}".into();

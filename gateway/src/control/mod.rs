@@ -127,6 +127,8 @@ struct Core {
 pub struct Control {
     /// In force: the file's, and what controllers add to it.
     model: Model,
+    /// That of the start, for what only a restart can change; its segments are left out.
+    start: Model,
     /// The file's, where controllers add something.
     file: Option<Model>,
     overlays: Overlays,
@@ -167,6 +169,7 @@ impl Control {
         let underlay = Underlay { model: &model, facts: &facts, resolutions: &resolutions };
         let plan = compile::compile(&underlay, std::iter::empty(), &mut naming);
         let mut control = Self {
+            start: Model { segments: Vec::new(), ..model.clone() },
             file: None,
             overlays: Overlays::default(),
             locals: Locals::default(),

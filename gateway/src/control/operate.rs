@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use config::types::{Accept, Encap, Flood, Model, Port, Vtep};
+use config::types::{Accept, Encap, Flood, Memory, Model, Port, Vtep};
 
 use super::compile::key;
 use super::fdb::Record;
@@ -31,6 +31,16 @@ impl std::fmt::Display for NeedsRestart {
 }
 
 impl Control {
+    /// Whether a configuration can be put in force without a restart.
+    ///
+    /// # Errors
+    ///
+    /// What it cannot change.
+    pub fn would_take(&self, model: &Model) -> Result<(), NeedsRestart> {
+        let parts = fixed_parts(&self.start, model);
+        if parts.is_empty() { Ok(()) } else { Err(NeedsRestart(parts)) }
+    }
+
     /// Goes over to another configuration while frames flow (CONFORMANCE CTL2, BUM3): what is in both keeps its numbers,
     /// MACs and counters; what is gone takes its MACs along. Settle afterwards.
     ///
@@ -38,10 +48,7 @@ impl Control {
     ///
     /// When it needs other devices, workers or memory; nothing is changed then.
     pub fn reload(&mut self, model: Model, now: Nanos) -> Result<(), NeedsRestart> {
-        let parts = fixed_parts(self.configured(), &model);
-        if !parts.is_empty() {
-            return Err(NeedsRestart(parts));
-        }
+        self.would_take(&model)?;
         let any = |encap| {
             let accepts = |segment: &config::types::Segment| match encap {
                 Encap::Vxlan => segment.accept == Accept::Any && segment.vxlan.is_some(),
@@ -110,7 +117,8 @@ pub fn next_hops_of(model: &Model) -> BTreeSet<IpAddr> {
     listed(model).into_iter().map(|key| key.remote).filter(|vtep| asks && has_source(vtep)).collect()
 }
 
-/// The parts of `new` that only a restart can put in force in place of `old`, by their paths in the file.
+/// The parts of `new` that only a restart can put in force in a gateway that was started with `old`, by their paths in the
+/// file.
 pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     let mut parts = Vec::new();
     let mut differ = |path: &str, differs: bool| {
@@ -121,7 +129,9 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     differ("workers.cores", old.workers.cores != new.workers.cores);
     differ("workers.idle", old.workers.idle != new.workers.idle);
     differ("workers.burst", old.workers.burst != new.workers.burst);
-    differ("memory", old.memory != new.memory);
+    // Buffers that are larger than they need be will do.
+    let needed = Memory { buffer_size: old.memory.buffer_size, ..new.memory.clone() };
+    differ("memory", old.memory != needed || new.memory.buffer_size > old.memory.buffer_size);
     differ("api", old.api != new.api);
     differ("fdb.size", old.fdb_size != new.fdb_size);
     differ("vtep.namespace", old.vtep.namespace != new.vtep.namespace);
@@ -147,12 +157,12 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
 fn port(old: &Port, new: &Port, differ: &mut impl FnMut(&str, bool)) {
     let mut part = |name: &str, differs: bool| differ(&format!("ports[{}].{name}", old.name), differs);
     part("device", old.device != new.device);
-    part("mtu", old.mtu != new.mtu);
+    // Below what the device was opened for it is a matter of our own.
+    part("mtu", new.mtu > old.mtu);
     part("rx_queues", old.rx_queues != new.rx_queues);
     part("descriptors", old.descriptors != new.descriptors);
     part("offload", old.offload != new.offload);
-    let twin = |port: &Port| {
-        port.underlay.as_ref().map(|one| (one.twin.clone(), one.vlan, one.addresses.clone(), one.gateways.clone()))
-    };
+    // Addresses and gateways of a twin change while it is in use.
+    let twin = |port: &Port| port.underlay.as_ref().map(|one| (one.twin.clone(), one.vlan));
     part("underlay", twin(old) != twin(new));
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use config::types::Model;
+use config::types::{Model, Port};
 use crossbeam::channel::{Receiver, never};
 use gateway::control::{Hop, PortFacts, Resolution};
 use gateway::frame::PortId;
+use gateway::source::error::UnderlayError;
 use gateway::source::membership::Membership;
 use gateway::source::namespace::Namespace;
 use gateway::source::netlink::Resolution as Kernels;
@@ -67,6 +68,22 @@ impl Underlay {
     /// The twins, by port.
     pub fn twins(&self) -> impl Iterator<Item = (PortId, &Arc<Twin>)> {
         self.twins.iter().map(|(port, twin)| (*port, twin))
+    }
+
+    /// Gives the twins what another configuration says, while they are in use: addresses, gateways, MTU.
+    ///
+    /// # Errors
+    /// One sentence with the cure; the twins are as before then.
+    pub fn change(&self, old: &Model, new: &Model) -> Result<(), String> {
+        for (at, (port, twin)) in self.twins.iter().enumerate() {
+            if let Err(error) = give(twin, &new.ports[port.index()]) {
+                for (port, twin) in self.twins.iter().take(at) {
+                    give(twin, &old.ports[port.index()]).unwrap_or_else(|error| log::error!("{error}"));
+                }
+                return Err(format!("port {}: {error}", new.ports[port.index()].name));
+            }
+        }
+        Ok(())
     }
 
     /// Takes in `first` and whatever else the kernel told meanwhile. Returns how VTEPs are reached now, when that may
@@ -134,6 +151,12 @@ impl Underlay {
             log::warn!("{error}; the kernel does not see that the cable is {}", if on { "back" } else { "out" });
         }
     }
+}
+
+/// What the configuration of a port says of its twin.
+fn give(twin: &Twin, port: &Port) -> Result<(), UnderlayError> {
+    let Some(underlay) = &port.underlay else { return Ok(()) };
+    twin.change(&underlay.addresses, &underlay.gateways, port.mtu)
 }
 
 /// The kernel's answer in control's words.

@@ -21,7 +21,7 @@ use super::rtnl::Rtnl;
 use super::twin::TwinOptions;
 
 /// Marks the default routes that we add; `ip route` shows the number. Unassigned in iproute2's rt_protos.
-const OURS: RouteProtocol = RouteProtocol::Other(124);
+pub(super) const OURS: RouteProtocol = RouteProtocol::Other(124);
 
 /// The metric of an IPv6 route for which none is said (linux/ipv6_route.h, IP6_RT_PRIO_USER).
 const IPV6_METRIC: u32 = 1024;
@@ -75,6 +75,7 @@ pub(super) fn configure(kernel: &mut Rtnl, index: u32, options: &TwinOptions) ->
     let mtu = LinkAttribute::Mtu(options.mtu.into());
     change(kernel, index, vec![mtu], None).map_err(refused(&format!("set the MTU {} of", options.mtu)))?;
     quieten(options)?;
+    keep_secondaries(options);
     change(kernel, index, vec![], Some(LinkFlags::Up)).map_err(refused("bring up"))?;
     for (address, length) in &options.addresses {
         add_address(kernel, index, *address, *length)
@@ -89,7 +90,12 @@ pub(super) fn set_carrier(kernel: &mut Rtnl, index: u32, on: bool) -> io::Result
     change(kernel, index, vec![LinkAttribute::Carrier(on.into())], None)
 }
 
-fn change(kernel: &mut Rtnl, index: u32, attributes: Vec<LinkAttribute>, set: Option<LinkFlags>) -> io::Result<()> {
+pub(super) fn change(
+    kernel: &mut Rtnl,
+    index: u32,
+    attributes: Vec<LinkAttribute>,
+    set: Option<LinkFlags>,
+) -> io::Result<()> {
     let mut message = LinkMessage::default();
     message.header.index = index;
     if let Some(flags) = set {
@@ -102,7 +108,7 @@ fn change(kernel: &mut Rtnl, index: u32, attributes: Vec<LinkAttribute>, set: Op
 
 /// No other interface of the namespace may have one of the addresses: the kernel would take IPv4 twice, and answer ARP on
 /// the wrong side.
-fn check_addresses(kernel: &mut Rtnl, index: u32, options: &TwinOptions) -> Result<(), UnderlayError> {
+pub(super) fn check_addresses(kernel: &mut Rtnl, index: u32, options: &TwinOptions) -> Result<(), UnderlayError> {
     let messages = kernel
         .dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()))
         .map_err(|error| UnderlayError::refused("list the addresses of the namespace", error))?;
@@ -161,7 +167,7 @@ fn quieten(options: &TwinOptions) -> Result<(), UnderlayError> {
     Ok(())
 }
 
-fn add_address(kernel: &mut Rtnl, index: u32, address: IpAddr, length: u8) -> io::Result<()> {
+pub(super) fn add_address(kernel: &mut Rtnl, index: u32, address: IpAddr, length: u8) -> io::Result<()> {
     let mut message = AddressMessage::default();
     message.header.family = family(address);
     message.header.prefix_len = length;
@@ -173,9 +179,17 @@ fn add_address(kernel: &mut Rtnl, index: u32, address: IpAddr, length: u8) -> io
     kernel.request(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE).map(drop)
 }
 
+/// When an IPv4 address goes that came first in its subnet, the kernel otherwise takes those that came later along.
+fn keep_secondaries(options: &TwinOptions) {
+    let sysctl = Path::new("/proc/sys/net/ipv4/conf").join(&options.name).join("promote_secondaries");
+    if let Err(error) = fs::write(&sysctl, "1") {
+        log::debug!("cannot set {}: {error}; addresses that change may be missing for a moment", sysctl.display());
+    }
+}
+
 /// Waits until the kernel has taken the IPv6 addresses into use, which it does a moment later on a thread of its own even
 /// without duplicate address detection. The last step is the local route; before it nothing sent to them arrives.
-fn settle(kernel: &mut Rtnl, options: &TwinOptions) -> io::Result<()> {
+pub(super) fn settle(kernel: &mut Rtnl, options: &TwinOptions) -> io::Result<()> {
     let deadline = Instant::now() + SETTLE;
     let mut missing: Vec<_> = options.addresses.iter().map(|(address, _)| *address).filter(IpAddr::is_ipv6).collect();
     while !missing.is_empty() {
@@ -201,7 +215,7 @@ fn settle(kernel: &mut Rtnl, options: &TwinOptions) -> io::Result<()> {
 
 /// Adds a default route. Several twins with a gateway each share the traffic (ECMP): IPv6 does that by appending, IPv4
 /// wants the whole list replaced. A default route that is not ours is never touched.
-fn add_gateway(kernel: &mut Rtnl, index: u32, gateway: IpAddr, name: &str) -> Result<(), UnderlayError> {
+pub(super) fn add_gateway(kernel: &mut Rtnl, index: u32, gateway: IpAddr, name: &str) -> Result<(), UnderlayError> {
     let wrong = |why: String| UnderlayError::Gateway { gateway, twin: name.into(), why };
     let refused = |error: io::Error| match errno(&error) {
         Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::INVAL) => wrong(
@@ -246,7 +260,7 @@ fn add_gateway(kernel: &mut Rtnl, index: u32, gateway: IpAddr, name: &str) -> Re
     kernel.request(RouteNetlinkMessage::NewRoute(message), flags).map(drop).map_err(refused)
 }
 
-fn next_hop((interface, gateway): (u32, IpAddr)) -> RouteNextHop {
+pub(super) fn next_hop((interface, gateway): (u32, IpAddr)) -> RouteNextHop {
     let mut hop = RouteNextHop::default();
     hop.interface_index = interface;
     hop.attributes.push(RouteAttribute::Gateway(gateway.into()));
@@ -254,7 +268,7 @@ fn next_hop((interface, gateway): (u32, IpAddr)) -> RouteNextHop {
 }
 
 /// The default routes of the gateway's family with the metric that ours would have.
-fn default_routes(kernel: &mut Rtnl, gateway: IpAddr) -> io::Result<Vec<RouteMessage>> {
+pub(super) fn default_routes(kernel: &mut Rtnl, gateway: IpAddr) -> io::Result<Vec<RouteMessage>> {
     let mut message = RouteMessage::default();
     message.header.address_family = family(gateway);
     let wanted = if gateway.is_ipv4() { 0 } else { IPV6_METRIC };
@@ -275,7 +289,7 @@ fn default_routes(kernel: &mut Rtnl, gateway: IpAddr) -> io::Result<Vec<RouteMes
 }
 
 /// Interface and router of each hop that has a router.
-fn hops(route: &RouteMessage) -> Vec<(u32, IpAddr)> {
+pub(super) fn hops(route: &RouteMessage) -> Vec<(u32, IpAddr)> {
     let multipath = route.attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::MultiPath(hops) => Some(hops),
         _ => None,
@@ -300,6 +314,6 @@ fn router(attributes: &[RouteAttribute]) -> Option<IpAddr> {
     })
 }
 
-fn errno(error: &io::Error) -> Option<Errno> {
+pub(super) fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw_os_error)
 }

@@ -29,7 +29,7 @@ use super::error::UnderlayError;
 use super::membership::{self, Membership};
 use super::namespace::Namespace;
 use super::rtnl::Rtnl;
-use super::setup;
+use super::{alter, setup};
 
 /// Bytes that a frame may have beyond the MTU: Ethernet header and two VLAN tags.
 pub const FRAME_OVERHEAD: usize = 14 + 2 * 4;
@@ -62,7 +62,10 @@ pub struct TwinOptions {
 pub struct Twin {
     device: Arc<tun::Device>,
     index: u32,
+    /// As it was opened.
     options: TwinOptions,
+    /// As it is now.
+    current: Mutex<TwinOptions>,
     stop: Arc<Stop>,
     groups: Mutex<HashMap<IpAddr, Weak<membership::Joined>>>,
 }
@@ -94,6 +97,7 @@ impl Twin {
             device: Arc::new(device),
             index,
             options: options.clone(),
+            current: Mutex::new(options.clone()),
             stop: Arc::default(),
             groups: Mutex::default(),
         })
@@ -143,6 +147,34 @@ impl Twin {
             let mut kernel = Rtnl::open().map_err(refused)?;
             setup::set_carrier(&mut kernel, self.index, on).map_err(refused)
         })
+    }
+
+    /// Gives it other addresses, gateways and another MTU, at most the one that it was opened with, while it is in use.
+    /// Where that fails it is put back as it was, as far as that goes.
+    ///
+    /// # Errors
+    /// As for [`Twin::open`].
+    pub fn change(&self, addresses: &[(IpAddr, u8)], gateways: &[IpAddr], mtu: u16) -> Result<(), UnderlayError> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = TwinOptions {
+            addresses: addresses.to_vec(),
+            gateways: gateways.to_vec(),
+            mtu: mtu.min(self.options.mtu),
+            ..current.clone()
+        };
+        if new == *current {
+            return Ok(());
+        }
+        self.options.namespace.run(|| {
+            let mut kernel = Rtnl::open().map_err(|error| UnderlayError::refused("open a netlink socket", error))?;
+            alter::alter(&mut kernel, self.index, &current, &new).inspect_err(|_| {
+                if let Err(error) = alter::alter(&mut kernel, self.index, &new, &current) {
+                    log::error!("{error}: {} is neither as before nor as configured", self.options.name);
+                }
+            })
+        })?;
+        *current = new;
+        Ok(())
     }
 
     /// Joins a multicast group: the kernel reports it (IGMPv3, MLDv2), answers queries, and leaves when the last

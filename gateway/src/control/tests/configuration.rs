@@ -110,6 +110,27 @@ fn other_devices_or_workers_need_a_restart_and_nothing_changes_until_then() {
     assert_eq!(gateway.control.model(), &model(OFFICE));
 }
 
+/// CONFORMANCE CTL2: what the twins and the cores can change while they run needs no restart.
+#[test]
+fn addresses_and_an_mtu_that_the_device_was_opened_for_need_no_restart() {
+    let up = |rest: &str| {
+        let via = r#"{name: up0, device: net_null0, underlay: {via: {mac: "02:00:00:00:00:99"}}}"#;
+        assert!(OFFICE.contains(via));
+        OFFICE.replace(via, &format!("{{name: up0, device: net_null0, {rest}}}"))
+    };
+    let mut gateway = Gateway::new(&up("mtu: 9000, underlay: {addresses: 10.0.0.11/24, gateway: 10.0.0.1}"));
+    let mut takes = |rest: &str| gateway.control.reload(model(&up(rest)), gateway.now);
+    assert_eq!(takes("mtu: 9000, underlay: {addresses: [10.0.0.11/24, 10.9.0.1/24], gateway: 10.0.0.2}"), Ok(()));
+    assert_eq!(takes("mtu: 1600, underlay: {addresses: 10.0.0.11/24}"), Ok(()));
+    assert_eq!(takes("mtu: 9000, underlay: {addresses: 10.0.0.11/24}"), Ok(()), "and back");
+    let part = |path: &str| Err(NeedsRestart(vec![path.to_owned()]));
+    assert_eq!(takes("mtu: 9001, underlay: {addresses: 10.0.0.11/24}"), part("ports[up0].mtu"), "the device's setting");
+    assert_eq!(takes("mtu: 9000, underlay: {vlan: 7, addresses: 10.0.0.11/24}"), part("ports[up0].underlay"));
+    assert_eq!(takes("mtu: 9000, underlay: {twin: other, addresses: 10.0.0.11/24}"), part("ports[up0].underlay"));
+    gateway.reload(&up("mtu: 1600, underlay: {addresses: 10.0.0.11/24}"));
+    assert_eq!(gateway.cores[0].tables.ports[0].mtu, 1600);
+}
+
 #[test]
 fn a_core_that_has_not_read_hears_of_new_tables_before_it_hears_of_macs_in_them() {
     let mut gateway = Gateway::new(OFFICE);

@@ -66,8 +66,8 @@ impl Orders {
 
     fn compare(&self, loaded: Loaded) -> Result<(Loaded, Report), String> {
         let new = Arc::new(loaded.model.clone());
-        let Look { running, warnings } = self.order(|reply| Order::Look(new, reply))?;
-        let report = Report::of(&running, &loaded, warnings);
+        let Look { running, start, warnings } = self.order(|reply| Order::Look(new, reply))?;
+        let report = Report::of(&running, &start, &loaded, warnings);
         Ok((loaded, report))
     }
 

@@ -41,12 +41,16 @@ pub type Done = Result<(), String>;
 pub struct Look {
     /// In force now.
     pub running: Arc<Model>,
+    /// In force at the start.
+    pub start: Arc<Model>,
     /// Worth a second look.
     pub warnings: Vec<String>,
 }
 
 /// What is in force and what was.
 pub struct Changes {
+    /// What the devices and the workers were started with.
+    start: Arc<Model>,
     running: Arc<Model>,
     /// What was in force before, the newest last.
     history: Vec<Arc<Model>>,
@@ -57,7 +61,8 @@ pub struct Changes {
 impl Changes {
     /// Nothing has changed yet.
     pub fn new(running: Model) -> Self {
-        Self { running: Arc::new(running), history: Vec::new(), deadline: None }
+        let running = Arc::new(running);
+        Self { start: Arc::clone(&running), running, history: Vec::new(), deadline: None }
     }
 
     /// The file's configuration that is in force.
@@ -70,7 +75,7 @@ impl Changes {
         match order {
             Order::Look(new, reply) => {
                 let warnings = routeless(&new, underlay);
-                drop(reply.send(Look { running: Arc::clone(&self.running), warnings }));
+                drop(reply.send(Look { running: Arc::clone(&self.running), start: Arc::clone(&self.start), warnings }));
             }
             Order::Apply(new, confirm, reply) => {
                 drop(reply.send(self.apply(new, confirm, control, underlay, now)));
@@ -146,8 +151,10 @@ impl Changes {
     }
 }
 
-/// Puts a configuration in force, or leaves everything as it is.
-fn take(new: &Arc<Model>, control: &mut Control, _underlay: &mut Underlay, now: Nanos) -> Done {
+/// Puts a configuration in force, or leaves everything as it is: first at the twins, which the kernel may refuse to change.
+fn take(new: &Arc<Model>, control: &mut Control, underlay: &mut Underlay, now: Nanos) -> Done {
+    control.would_take(new).map_err(|refusal| refusal.to_string())?;
+    underlay.change(control.configured(), new)?;
     control.reload(Model::clone(new), now).map_err(|refusal| refusal.to_string())
 }
 

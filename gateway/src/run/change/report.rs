@@ -43,9 +43,9 @@ pub struct Fixed {
 }
 
 impl Report {
-    /// How `new` differs from what runs.
-    pub fn of(running: &Model, new: &Loaded, live_warnings: Vec<String>) -> Self {
-        let parts = fixed_parts(running, &new.model);
+    /// How `new` differs from what runs; `start` is what it was started with.
+    pub fn of(running: &Model, start: &Model, new: &Loaded, live_warnings: Vec<String>) -> Self {
+        let parts = fixed_parts(start, &new.model);
         let row = |difference: Difference| {
             let live = !parts.iter().any(|part| difference.touches(part));
             let line = (!difference.path.starts_with("vnis")).then(|| new.places.line(&difference.path)).flatten();
@@ -85,7 +85,8 @@ mod tests {
 
     fn report(new: &str) -> Report {
         let load = |text: &str| config::parse("gw.yaml", text).unwrap_or_else(|problems| panic!("{problems}"));
-        Report::of(&load(OFFICE).model, &load(new), Vec::new())
+        let office = load(OFFICE).model;
+        Report::of(&office, &office, &load(new), Vec::new())
     }
 
     #[test]
@@ -105,6 +106,18 @@ mod tests {
                 ("~ vnis[1].flood.vteps: add 10.0.0.13; remove 10.0.0.12", true, None),
             ]
         );
+    }
+
+    #[test]
+    fn addresses_of_the_underlay_and_a_smaller_mtu_change_live() {
+        let new = OFFICE.replace(
+            "mtu: 1600\n    underlay: {addresses: 10.0.0.11/24",
+            "mtu: 1500\n    underlay: {addresses: 10.0.0.21/24",
+        );
+        let new = new.replace("source: 10.0.0.11", "source: 10.0.0.21");
+        let report = report(&new);
+        assert!(report.refusal("gw.yaml").is_none() && report.changes.len() >= 3, "{report:?}");
+        assert!(report.changes.iter().all(|row| row.live), "{report:?}");
     }
 
     #[test]
