@@ -114,7 +114,9 @@ fn a_file_that_is_not_there_is_one_sentence() {
 fn show_without_a_gateway_says_how_to_start_one() {
     let place = Place::new("show");
     let socket = place.0.join("none.sock");
-    for what in ["ports", "vnis", "vteps", "fdb", "drops", "workers"] {
+    for what in
+        ["ports", "vnis", "vteps", "fdb", "drops", "workers", "links", "next-hops", "config", "health", "version"]
+    {
         let output = causeway(&["show", what, "--socket", socket.to_str().expect("UTF-8")]);
         assert_eq!(output.status.code(), Some(1));
         let text = said(&output);
@@ -132,6 +134,11 @@ fn a_command_line_that_is_not_understood_ends_with_2() {
         &["show", "fdb", "--mac", "red"],
         &["show", "fdb", "--vtep", "everywhere"],
         &["run", "-c", "x.yaml", "--log", "loud"],
+        &["explain", "--port", "srv1"],
+        &["explain", "--port", "srv1", "--dst", "02:00:00:00:00:05", "--pcap", "x.pcap"],
+        &["trace", "--count", "0"],
+        &["trace", "--json", "-w", "x.pcapng"],
+        &["show", "ports", "--watch", "never"],
     ] {
         let output = causeway(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));

@@ -16,6 +16,8 @@ mod limits;
 mod neighbours;
 #[path = "scenario/reload.rs"]
 mod reload;
+#[path = "scenario/see.rs"]
+mod see;
 
 use support::build::{mac, tenant, vlan};
 use support::outer::Outer;

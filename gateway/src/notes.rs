@@ -7,6 +7,7 @@ use arrayvec::ArrayVec;
 use crate::frame::{Frame, PortId};
 use crate::tables::{EndpointId, SegmentId};
 use crate::verdict::DropReason;
+use crate::wire::ethernet;
 use crate::wire::peek::Peek;
 
 /// Bytes that are kept of a dropped frame, at most.
@@ -155,7 +156,8 @@ impl Notes {
     }
 
     /// Notes a frame that was dropped.
-    pub fn lost<F: Frame>(&mut self, frame: &F, reason: DropReason, concern: Concern, now: u64) {
+    /// `tag` is the one that the NIC took off, where the frame is as it came.
+    pub fn lost<F: Frame>(&mut self, frame: &F, reason: DropReason, concern: Concern, tag: Option<u16>, now: u64) {
         self.written = true;
         let endpoint = if concern.to == EndpointId::NONE { concern.from } else { concern.to };
         let segment = concern.segment.map(|id| (Whose::Segment(id), u32::from(id.0)));
@@ -172,7 +174,11 @@ impl Notes {
         self.tokens[reason as usize] -= 1;
         let mut bytes = ArrayVec::new();
         copy(frame, SNAP, |piece| _ = bytes.try_extend_from_slice(piece));
-        let snapshot = Snapshot { at: now, concern, len: frame.len() as u32, bytes };
+        let len = frame.len() as u32 + if tag.is_some() { 4 } else { 0 };
+        if let Some(tci) = tag {
+            put_tag(&mut bytes, tci);
+        }
+        let snapshot = Snapshot { at: now, concern, len, bytes };
         let (list, next) = (&mut self.last[reason as usize], &mut self.next[reason as usize]);
         if let Err(full) = list.try_push(snapshot) {
             list[usize::from(*next) % KEPT] = full.element();
@@ -223,6 +229,17 @@ impl Notes {
             self.drops.0.fill(None);
             self.heard.0.fill(None);
             (self.next, self.unplaced) = ([0; DropReason::COUNT], 0);
+        }
+    }
+}
+
+/// Puts a tag that the NIC took off back where it was.
+fn put_tag(bytes: &mut ArrayVec<u8, SNAP>, tci: u16) {
+    if bytes.len() >= ethernet::ADDRESSES {
+        bytes.truncate(SNAP - ethernet::TAG);
+        let ([a, b], [c, d]) = (ethernet::CUSTOMER_TAG.to_be_bytes(), tci.to_be_bytes());
+        for (at, byte) in (ethernet::ADDRESSES..).zip([a, b, c, d]) {
+            bytes.insert(at, byte);
         }
     }
 }

@@ -122,8 +122,17 @@ impl Shard {
     #[cold]
     #[inline(never)]
     pub fn discard<F: Frame>(&mut self, frame: &F, reason: DropReason, concern: Concern) {
+        self.lose(frame, reason, concern, None);
+    }
+
+    /// Drops a frame that is as it came.
+    pub fn refuse<F: Frame>(&mut self, frame: &F, reason: DropReason, concern: Concern) {
+        self.lose(frame, reason, concern, frame.meta().stripped);
+    }
+
+    fn lose<F: Frame>(&mut self, frame: &F, reason: DropReason, concern: Concern, tag: Option<u16>) {
         self.drop(concern.port, reason);
-        self.notes.lost(frame, reason, concern, self.now);
+        self.notes.lost(frame, reason, concern, tag, self.now);
         if self.losses.on {
             self.losses.note(reason, concern.to);
         } else if self.is_watched() {

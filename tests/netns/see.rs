@@ -15,7 +15,7 @@ fn bench(lab: &Lab) -> Bench {
         .underlay_wire(NEXT_HOP)
         .access("srv1", "{vlan: 10, vni: 5001}")
         .access("srv2", "{vlan: 20, vni: 5001}")
-        .vni(r#"vni: 5001, flood: {vteps: [10.0.0.12]}, static: [{mac: "02:00:00:00:ee:05", vtep: 10.0.0.12}]"#);
+        .vni(r#"vni: 5001, flood: {vteps: [10.0.0.12]}, static: [{mac: "02:00:00:00:ee:05", vtep: 10.0.0.12}], learning: {limit: 1}"#);
     Bench::start(lab, &config)
 }
 
@@ -163,4 +163,57 @@ fn wireshark_reads_a_trace_with_ports_and_verdicts() {
     // What trace has written explain can read.
     let said = bench.gateway.causeway(&["explain", "--port", "srv1", "--pcap", file, "--number", "1"]);
     assert!(said.contains("Verdict: dropped, unknown-vlan"), "{said}");
+}
+
+#[test]
+fn the_shows_tell_drops_links_next_hops_configuration_and_health() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let bench = bench(&lab);
+    let (server, gateway) = (lab.wire("srv1"), &bench.gateway);
+    server.send(&vlan(&probe(mac(5), mac(1), 100, 3), 77));
+    gateway.wait_drops("unknown-vlan", 1);
+    let text = gateway.causeway(&["show", "drops", "--last", "2", "--port", "srv1"]);
+    assert!(text.starts_with("unknown-vlan: 1 frame (srv1 1)\n") && text.contains("VLAN 77"), "{text}");
+    assert_eq!(gateway.causeway(&["show", "drops", "--port", "srv2"]), "nothing dropped\n");
+    let refused = gateway.command(&["show", "drops", "--reason", "rain"]).output().expect("the binary starts");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no drop reason 'rain'"));
+
+    assert_eq!(gateway.causeway(&["show", "health"]), "ready\n");
+    bench.underlay.send(&bench.vxlan("10.0.0.12", 5001, &probe(BROADCAST, mac(9), 64, 1)));
+    gateway.wait_learned(mac(9), "10.0.0.12 vxlan");
+    let text = gateway.causeway(&["show", "vteps", "--vtep", "10.0.0.12"]);
+    assert!(text.contains("sends") && text.contains("checksums zero, reserved bits clear"), "{text}");
+
+    let output = gateway.command(&["show", "health", "--json"]).output().expect("the binary starts");
+    let ill: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.code(), &ill["state"]), (Some(3), &"degraded".into()));
+    let problem = &ill["problems"][0];
+    assert_eq!((&problem["subject"], &problem["name"]), (&"vni".into(), &"5001".into()), "{ill:#}");
+
+    let links = gateway.show("links");
+    assert_eq!(
+        (&links[1]["port"], &links[1]["driver"], &links[1]["up"]),
+        (&"srv1".into(), &"net_af_packet".into(), &true.into())
+    );
+    let hops = gateway.show("next-hops");
+    assert_eq!((&hops[0]["state"], &hops[0]["vteps"][0]), (&"static".into(), &"10.0.0.12".into()), "{hops:#}");
+    let file = lab.directory.join("running.yaml");
+    std::fs::write(&file, gateway.causeway(&["show", "config"])).expect("a file");
+    let checked =
+        Command::new(env!("CARGO_BIN_EXE_causeway")).arg("check").arg(&file).output().expect("the binary starts");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(gateway.show("config")["vnis"][0]["vni"], 5001);
+    let version = gateway.show("version");
+    assert_eq!(version["pid"], gateway.id());
+    assert!(version["dpdk"].is_string(), "{version}");
+
+    // Shown again and again, until the reader has seen enough.
+    let watch = gateway.command(&["show", "ports", "--json", "--watch", "0.1"]).stdout(Stdio::piped()).spawn();
+    let mut watch = watch.expect("the binary starts");
+    let lines = BufReader::new(watch.stdout.take().expect("piped")).lines().take(3);
+    for line in lines {
+        let ports: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        assert_eq!(ports[0]["name"], "up0");
+    }
+    assert!(watch.wait().expect("it ends").success(), "a reader that has seen enough is no error");
 }

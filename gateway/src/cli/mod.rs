@@ -202,7 +202,10 @@ pub fn main() -> ExitCode {
         }
         Command::Check { file, json } => return check::check(&file, json),
         Command::Doctor(asked) => return doctor::doctor(&asked),
-        Command::Show { what } => show::show(what),
+        Command::Show { what } => match show::show(what) {
+            Ok(code) => return code,
+            Err(refusal) => Err(refusal),
+        },
         Command::Bench(bench) => {
             crate::run::log::start("error");
             bench::bench(&bench)

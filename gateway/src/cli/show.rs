@@ -1,12 +1,16 @@
 //! `causeway show`: asks the running gateway and prints what it says.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::net::IpAddr;
+use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use config::types::Mac;
 use gateway::control::view::FdbView;
-use gateway::telemetry::{FDB_PAGE, FdbFilter, NeighbourFilter, Request, Show, ask, render};
+use gateway::telemetry::{
+    DropFilter, FDB_PAGE, FdbFilter, Line, NeighbourFilter, Request, Show, VtepFilter, ask, follow, render,
+};
 
 use super::{Refusal, Socket};
 
@@ -17,13 +21,24 @@ pub enum What {
     Ports(How),
     /// Segments: numbers, encapsulation, attachments, VTEPs, MACs
     Vnis(How),
-    /// Remote tunnel ends: encapsulation, next hop and whether it resolves
-    Vteps(How),
+    /// Remote tunnel ends: encapsulation, next hop and whether it resolves, when last seen
+    Vteps(Vteps),
     /// MAC addresses: where each is, who says so, and how old it is
     #[command(after_help = FDB_HELP)]
     Fdb(Fdb),
     /// Dropped frames by reason, with what each means and what to do
-    Drops(How),
+    #[command(after_help = DROPS_HELP)]
+    Drops(Drops),
+    /// Devices: link, driver, queues, offloads, and what the device itself lost
+    Links(How),
+    /// Neighbours in the underlay: the next hops of VTEPs, and whether they resolve
+    NextHops(How),
+    /// The configuration in force, with every default; 'causeway check' accepts it
+    Config(How),
+    /// Whether all is as it should be: exit status 0 when ready, 3 when degraded
+    Health(How),
+    /// Version, process, uptime and configuration file of the running gateway
+    Version(How),
     /// Worker cores: load, bursts, MACs, hand-overs
     Workers(How),
     /// IP addresses that ARP requests and neighbour solicitations are answered for (neigh_suppress)
@@ -40,14 +55,69 @@ Examples:
   causeway show fdb --mac 02:00:00:00:00:05
   causeway show fdb --port srv1 --limit 0";
 
+const DROPS_HELP: &str = "\
+Examples:
+  causeway show drops
+  causeway show drops --last 3                     and the frames dropped last, decoded
+  causeway show drops --vni 10010 --json
+  causeway show drops --reason unknown-vlan --last 16 --port srv1
+
+Every drop is counted by port and reason. By VNI and VTEP are counted those whose frame still told which. Of each reason a
+worker keeps at most four frames a millisecond and the last 16 between two looks a second apart, so --last shows a sample
+when much is dropped. 'causeway trace --drop' shows all from now on.";
+
 /// How to show it.
 #[derive(Debug, Args)]
 pub struct How {
     /// Print JSON for scripts instead of a table
     #[arg(long)]
     json: bool,
+    /// Show it again every so many seconds until Ctrl-C [default: 2]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = seconds)]
+    watch: Option<u32>,
     #[command(flatten)]
     socket: Socket,
+}
+
+/// Seconds in milliseconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
+    match (0.1..=86_400.0).contains(&seconds) {
+        true => Ok((seconds * 1000.0) as u32),
+        false => Err("between 0.1 and 86400 seconds".into()),
+    }
+}
+
+/// Which VTEPs.
+#[derive(Debug, Args)]
+pub struct Vteps {
+    /// Only the one with this address, in full: next hops, what it sends, its VNIs
+    #[arg(long, value_name = "ADDRESS")]
+    vtep: Option<IpAddr>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Which drops.
+#[derive(Debug, Args)]
+pub struct Drops {
+    /// Only for this reason, by its name
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+    /// Only on this port, by its name
+    #[arg(long, value_name = "NAME")]
+    port: Option<String>,
+    /// Only in this VNI, by its number or name
+    #[arg(long, value_name = "VNI", conflicts_with = "port")]
+    vni: Option<String>,
+    /// Only frames from or to this VTEP
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "vni"])]
+    vtep: Option<IpAddr>,
+    /// And so many of the frames dropped last, for each reason, decoded
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "3")]
+    last: Option<usize>,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Which MACs.
@@ -83,12 +153,19 @@ pub struct Neighbours {
 }
 
 /// Asks and prints.
-pub fn show(what: What) -> Result<(), Refusal> {
+pub fn show(what: What) -> Result<ExitCode, Refusal> {
     let (show, how) = match what {
         What::Ports(how) => (Show::Ports, how),
         What::Vnis(how) => (Show::Vnis, how),
-        What::Vteps(how) => (Show::Vteps, how),
-        What::Drops(how) => (Show::Drops, how),
+        What::Vteps(Vteps { vtep, how }) => (Show::Vteps(VtepFilter { vtep }), how),
+        What::Drops(Drops { reason, port, vni, vtep, last, how }) => {
+            (Show::Drops(DropFilter { reason, port, vni, vtep, last }), how)
+        }
+        What::Links(how) => (Show::Links, how),
+        What::NextHops(how) => (Show::NextHops, how),
+        What::Config(how) => (Show::Config, how),
+        What::Health(how) => (Show::Health, how),
+        What::Version(how) => (Show::Version, how),
         What::Workers(how) => (Show::Workers, how),
         What::Neighbours(Neighbours { vni, how }) => (Show::Neighbours(NeighbourFilter { vni }), how),
         What::Rules(how) => (Show::Rules, how),
@@ -97,16 +174,46 @@ pub fn show(what: What) -> Result<(), Refusal> {
             let mac = mac.map(|mac| mac.to_string());
             let limit = limit.or((!how.json).then_some(1000)).filter(|&limit| limit > 0);
             let filter = FdbFilter { vni, port, vtep, mac, limit, after: None };
-            if limit.is_none_or(|limit| limit > FDB_PAGE) {
-                return pages(filter, how);
+            if how.watch.is_none() && limit.is_none_or(|limit| limit > FDB_PAGE) {
+                return pages(filter, how).map(|()| ExitCode::SUCCESS);
             }
             (Show::Fdb(filter), how)
         }
     };
-    let answer = ask(&how.socket.path(), &Request::show(show).text(!how.json))?;
+    let health = matches!(show, Show::Health);
+    let request = Request { every_ms: how.watch, ..Request::show(show).text(!how.json) };
+    let path = how.socket.path();
+    if how.watch.is_some() {
+        return watch(&path, &request).map(|()| ExitCode::SUCCESS);
+    }
+    let answer = ask(&path, &request)?;
+    // People see the word in the first line, scripts in a field.
+    let degraded =
+        health && (answer["state"] == "degraded" || answer.as_str().is_some_and(|s| s.starts_with("degraded")));
     match answer {
-        serde_json::Value::String(table) => print(&table),
-        value => print(&format!("{value:#}\n")),
+        serde_json::Value::String(table) => print(&table)?,
+        value => print(&format!("{value:#}\n"))?,
+    }
+    Ok(if degraded { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Prints it again and again: over the old one on a terminal, below it elsewhere, and JSON as a line each time.
+fn watch(socket: &Path, request: &Request) -> Result<(), Refusal> {
+    const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+    let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
+    let mut printed = Ok(true);
+    let end = follow(socket, request, |line| {
+        let Line::Value(value) = line else { return true };
+        printed = match value {
+            serde_json::Value::String(table) if clear.is_empty() => print_all(&format!("{table}\n")),
+            serde_json::Value::String(table) => print_all(&format!("{clear}{table}")),
+            value => print_all(&format!("{value}\n")),
+        };
+        matches!(printed, Ok(true))
+    })?;
+    match printed? {
+        true => Err(format!("it can be shown no longer: {end}")),
+        false => Ok(()),
     }
 }
 
@@ -135,9 +242,15 @@ fn pages(mut filter: FdbFilter, how: How) -> Result<(), Refusal> {
 
 /// Prints to standard output; a reader that has seen enough (`head`) is no error.
 pub fn print(text: &str) -> Result<(), Refusal> {
+    print_all(text).map(drop)
+}
+
+/// The same; false when the reader has seen enough.
+fn print_all(text: &str) -> Result<bool, Refusal> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(format!("cannot print: {error}")),
+        Ok(()) => Ok(true),
     }
 }

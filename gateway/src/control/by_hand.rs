@@ -73,6 +73,7 @@ impl Control {
     /// From now on `show` counts from zero. What the cores count goes on: ask them first, so that nothing of before is
     /// still under way.
     pub fn clear_counters(&mut self) {
+        self.journal.clear_counts();
         self.cores.iter_mut().for_each(|core| core.cleared = Some(core.counters.clone()));
     }
 

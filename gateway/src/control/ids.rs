@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::net::IpAddr;
 
 use config::types::{Encap, Segment, Tag, Vni};
 
@@ -47,6 +48,16 @@ pub enum EndpointKey {
     Tunnel(TunnelKey),
     /// An underlay multicast group, sent through a port.
     Group(TunnelKey, PortId),
+}
+
+impl EndpointKey {
+    /// The VTEP or group, if it is one.
+    pub fn remote(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tunnel(key) | Self::Group(key, _) => Some(key.remote),
+            Self::Attachment(..) => None,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -41,6 +41,8 @@ pub struct Lost {
 pub struct Journal {
     last: HashMap<DropReason, VecDeque<Lost>>,
     drops: HashMap<(Owner, DropReason), u64>,
+    /// What the operator does not want to see any more.
+    cleared: HashMap<(Owner, DropReason), u64>,
     /// Drops whose subject found no place in a notebook.
     pub unplaced: u64,
     heard: HashMap<TunnelKey, Heard>,
@@ -93,6 +95,11 @@ impl Journal {
         }
     }
 
+    /// What is shown counts from zero from now on; what was kept of frames and peers stays.
+    pub fn clear_counts(&mut self) {
+        self.cleared = self.drops.clone();
+    }
+
     /// The frames dropped last for a reason, newest first.
     pub fn last(&self, reason: DropReason) -> impl Iterator<Item = &Lost> {
         self.last.get(&reason).into_iter().flatten().rev()
@@ -101,6 +108,12 @@ impl Journal {
     /// Drops by owner and reason.
     pub fn drops(&self) -> impl Iterator<Item = (&Owner, DropReason, u64)> {
         self.drops.iter().map(|((owner, reason), frames)| (owner, *reason, *frames))
+    }
+
+    /// The same since they were cleared.
+    pub fn drops_shown(&self) -> impl Iterator<Item = (&Owner, DropReason, u64)> {
+        let shown = self.drops.iter().map(|(key, frames)| (key, frames - self.cleared.get(key).unwrap_or(&0)));
+        shown.filter(|(_, frames)| *frames > 0).map(|((owner, reason), frames)| (owner, *reason, frames))
     }
 
     /// What a peer sends.

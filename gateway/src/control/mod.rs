@@ -50,7 +50,7 @@ use self::neighbours::Bindings;
 use self::news::{News, Subject};
 pub use self::operate::{NeedsRestart, UnknownName, fixed_parts, next_hops_of};
 use self::overlay::Overlays;
-pub use self::show::FdbFilter;
+pub use self::show::{DropFilter, FdbFilter};
 use self::strangers::Strangers;
 use crate::counters::Counters;
 use crate::frame::PortId;
@@ -150,6 +150,8 @@ pub struct Control {
     journal: Journal,
     /// When the notebooks were exchanged last.
     read: Nanos,
+    /// The time that was told last.
+    clock: Nanos,
     /// Who watches, by number, and how many ever did.
     watchers: Vec<u64>,
     watched: u64,
@@ -185,6 +187,7 @@ impl Control {
             news: News::new(cores.len()),
             journal: Journal::default(),
             read: 0,
+            clock: 0,
             watchers: Vec::new(),
             watched: 0,
             cores,
@@ -212,6 +215,7 @@ impl Control {
 
     /// Takes note of an event.
     pub fn handle(&mut self, event: Event, now: Nanos) {
+        self.clock = self.clock.max(now);
         match event {
             Event::Report { core, report } => self.report(core, report, now),
             Event::NextHops(resolved) => self.next_hops(resolved),

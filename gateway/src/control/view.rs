@@ -4,10 +4,14 @@
 //! may be added; none is renamed or removed. Absent values are `null`. MACs are `02:00:00:00:00:05`, addresses and
 //! numbers as in the configuration.
 
+mod see;
 mod watch;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::see::{
+    DeviceView, HealthView, HopView, LostView, PeerView, ProblemView, VersionView, VniDrops, VtepDrops,
+};
 pub use self::watch::{ShotView, TraceHead, TraceLine, TraceStatus};
 use crate::counters::Tally;
 
@@ -181,6 +185,13 @@ pub struct VtepView {
     pub vni_count: u64,
     /// MACs known behind it.
     pub macs: u64,
+    /// Seconds since a packet of it was last noticed; `null` for never. Exact while it sends alone; among many that send
+    /// at full rate it is noticed now and then.
+    #[serde(default)]
+    pub last_seen: Option<u64>,
+    /// What it sends; `null` while nothing was noticed.
+    #[serde(default)]
+    pub sends: Option<PeerView>,
     /// Frames that came from it.
     pub rx: TallyView,
     /// Frames that went to it (inner bytes).
@@ -198,6 +209,9 @@ pub struct NextHopView {
     pub mac: Option<String>,
     /// `static`, `group`, `resolved` or `resolving`.
     pub neighbour: String,
+    /// Its share of the traffic among the next hops, 1 and up.
+    #[serde(default)]
+    pub weight: u16,
 }
 
 /// One line of `show fdb`.
@@ -272,10 +286,19 @@ pub struct DropView {
     pub meaning: String,
     /// What to do.
     pub cure: String,
-    /// Frames, all ports.
+    /// Frames: all of them, or those of the port, VNI or VTEP that was asked for.
     pub frames: u64,
     /// Frames by port, those with a count only, in the order of the configuration.
     pub ports: Vec<PortDrops>,
+    /// Frames by segment, as far as a segment was known, by name.
+    #[serde(default)]
+    pub vnis: Vec<VniDrops>,
+    /// Frames by VTEP that sent them or was to get them, by address.
+    #[serde(default)]
+    pub vteps: Vec<VtepDrops>,
+    /// The frames dropped last, newest first, where they are asked for: a sample when many are dropped.
+    #[serde(default)]
+    pub last: Vec<LostView>,
 }
 
 /// Drops of one port.

@@ -13,7 +13,7 @@ use crate::wire::peek::peek;
 #[inline(never)]
 pub fn refuse<F: Frame>(frame: &F, port: PortId, reason: DropReason, shard: &mut Shard) {
     let (segment, from) = whose(frame, port, &shard.tables);
-    shard.discard(frame, reason, Concern { port, segment, from, ..Concern::default() });
+    shard.refuse(frame, reason, Concern { port, segment, from, ..Concern::default() });
 }
 
 /// The segment and the endpoint that a received frame seems to be of.

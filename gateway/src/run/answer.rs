@@ -1,24 +1,36 @@
 //! Answers to `causeway show`: control's views, as values for scripts or as tables for people.
 
 use gateway::control::explain::{self, Sample};
-use gateway::control::view::LinkView;
-use gateway::control::{Control, FdbFilter, Nanos};
+use gateway::control::view::{DeviceView, LinkView};
+use gateway::control::{Control, DropFilter, FdbFilter, Nanos};
 use gateway::decode;
 use gateway::frame::PortId;
 use gateway::tables::FdbKey;
 use gateway::telemetry::{ExplainAsk, FDB_PAGE, Request, Show, Verb, render};
 use serde_json::{Value, json};
 
+use super::around::{Around, health};
 use super::controllers::Controllers;
 use super::machine::Machine;
+use super::trace::reason;
 
 /// The state of the ports' links, by port.
-pub struct Links(pub Box<dyn Fn(usize) -> Option<LinkView>>);
+pub struct Links {
+    /// Up or down, and how fast.
+    pub state: Box<dyn Fn(usize) -> Option<LinkView>>,
+    /// All about the device.
+    pub device: Box<dyn Fn(usize) -> Option<DeviceView>>,
+}
 
 impl Links {
     /// The state of a port's link; `None` where nobody knows.
     pub fn state(&self, port: usize) -> Option<LinkView> {
-        (self.0)(port)
+        (self.state)(port)
+    }
+
+    /// All devices.
+    fn devices(&self, ports: usize) -> Vec<DeviceView> {
+        (0..ports).filter_map(|port| (self.device)(port)).collect()
     }
 }
 
@@ -28,6 +40,7 @@ pub fn answer(
     links: &Links,
     controllers: &Controllers,
     machine: &Machine,
+    around: &Around,
     request: &Request,
     now: Nanos,
 ) -> Result<Value, String> {
@@ -49,9 +62,39 @@ pub fn answer(
             let vnis = control.view_vnis();
             if text { render::vnis(&vnis).into() } else { json!(vnis) }
         }
-        Show::Vteps => {
-            let vteps = control.view_vteps();
-            if text { render::vteps(&vteps).into() } else { json!(vteps) }
+        Show::Vteps(asked) => {
+            let mut vteps = control.view_vteps();
+            if let Some(address) = asked.vtep {
+                vteps.retain(|vtep| vtep.vtep == address.to_string());
+                if vteps.is_empty() {
+                    return Err(format!("there is no VTEP {address}; 'causeway show vteps' lists them"));
+                }
+            }
+            match (text, asked.vtep) {
+                (true, Some(_)) => vteps.iter().map(render::vtep).collect::<Vec<_>>().join("\n").into(),
+                (true, None) => render::vteps(&vteps).into(),
+                (false, _) => json!(vteps),
+            }
+        }
+        Show::Links => {
+            let devices = links.devices(control.model().ports.len());
+            if text { render::links(&devices).into() } else { json!(devices) }
+        }
+        Show::NextHops => {
+            let hops = control.view_next_hops();
+            if text { render::next_hops(&hops).into() } else { json!(hops) }
+        }
+        Show::Config => match text {
+            true => config::render(control.configured()).into(),
+            false => json!(config::to_file(control.configured())),
+        },
+        Show::Health => {
+            let health = health(control, links, controllers, around);
+            if text { render::health(&health).into() } else { json!(health) }
+        }
+        Show::Version => {
+            let version = around.version(control);
+            if text { render::version(&version).into() } else { json!(version) }
         }
         Show::Fdb(asked) => {
             let filter = filter(control, asked)?;
@@ -61,8 +104,15 @@ pub fn answer(
             if text { render::fdb(&rows, total).into() } else { json!(rows) }
         }
         // Scripts want to read a zero; people want to read what happened.
-        Show::Drops => {
-            let drops = control.view_drops(!text);
+        Show::Drops(asked) => {
+            let filter = DropFilter {
+                reason: asked.reason.as_deref().map(reason).transpose()?.flatten(),
+                port: asked.port.as_ref().map(|port| port_name(control, port)).transpose()?,
+                vni: asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?,
+                vtep: asked.vtep,
+                last: asked.last.unwrap_or(0),
+            };
+            let drops = control.view_drops_of(&filter, !text);
             if text { render::drops(&drops).into() } else { json!(drops) }
         }
         Show::Explain(asked) => return explain(control, asked, &request.body, text, now),

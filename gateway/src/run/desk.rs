@@ -17,6 +17,7 @@ use gateway::telemetry::metrics::Exporter;
 use gateway::telemetry::{Lines, Request};
 
 use super::answer::{Links, answer};
+use super::around::Around;
 use super::change::trigger::Wish;
 use super::change::{Changes, Order, warn_of_routeless};
 use super::controllers::Controllers;
@@ -102,6 +103,8 @@ pub struct Desk<F> {
     pub controllers: Controllers,
     /// Who watches frames.
     pub traces: Traces,
+    /// Which gateway this is.
+    pub around: Around,
 }
 
 /// Questions that wait for counters.
@@ -233,13 +236,14 @@ impl<F> Desk<F> {
 
     /// Answers questions once every core has counted for them.
     fn serve(&mut self, questions: &mut Questions, now: Nanos) {
+        self.around.stuck = self.pulses.stuck().map(|(core, _)| core).collect();
         if self.control.has_counters() || now.saturating_sub(questions.since) > COUNTING {
             for question in questions.asked.drain(..) {
                 // Who asked may have gone.
                 match question {
                     Question::Ask(request, reply) => {
-                        let Self { control, carriers, controllers, machine, .. } = self;
-                        drop(reply.send(answer(control, carriers, controllers, machine, &request, now)));
+                        let Self { control, carriers, controllers, machine, around, .. } = self;
+                        drop(reply.send(answer(control, carriers, controllers, machine, around, &request, now)));
                     }
                     Question::Measure(reply) => drop(reply.send(self.measure())),
                 }

@@ -5,6 +5,7 @@
 
 mod act;
 mod answer;
+mod around;
 mod change;
 mod controllers;
 mod desk;
@@ -38,6 +39,7 @@ use gateway::telemetry::{Act, Lines, Request, Server, Verb};
 use gateway::worker::{Worker, handoffs};
 
 use self::answer::Links;
+use self::around::Around;
 use self::change::ask::Orders;
 use self::change::{Changes, trigger};
 use self::controllers::Controllers;
@@ -87,7 +89,7 @@ pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
         let tell = tell.clone();
         Server::open(socket, &host::access(&model.api)?, Door(tell))?
     };
-    let start = Start { model, tell, inbox, trigger };
+    let start = Start { file: file.to_owned(), model, tell, inbox, trigger };
     devices::forward(start)
 }
 
@@ -153,6 +155,7 @@ fn measure(tell: &Sender<Message>) -> Result<Measures, String> {
 
 /// What is ready before a device is opened.
 struct Start {
+    file: std::path::PathBuf,
     model: Model,
     tell: Sender<Message>,
     inbox: crossbeam::channel::Receiver<Message>,
@@ -181,7 +184,7 @@ where
     D: Driver + 'static,
     P: Pool<Frame = D::Frame> + Clone + Send + 'static,
 {
-    let Start { model, tell, inbox, trigger } = start;
+    let Start { file, model, tell, inbox, trigger } = start;
     let Devices { facts, drivers, pools, links: carriers, machine } = devices;
     let clock = Instant::now();
     let underlay = Underlay::open(&model, &facts)?;
@@ -230,6 +233,7 @@ where
     }
 
     let motto = motto(&model);
+    let around = Around { file, start: clock, stuck: Vec::new() };
     let changes = Changes::new(model.clone());
     let service = Service::of_environment();
     rights::keep(rights::for_running(&model));
@@ -258,6 +262,7 @@ where
         service,
         controllers,
         traces: Traces::new(clock),
+        around,
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
     ::log::info!("stopping");
@@ -316,7 +321,7 @@ mod devices {
 
     use gateway::control::PortFacts;
     use gateway::control::measures::DeviceLosses;
-    use gateway::control::view::{LinkView, QueueView};
+    use gateway::control::view::{DeviceView, LinkView, QueueView};
     use gateway::dpdk;
     use gateway::driver::Driver;
 
@@ -329,10 +334,14 @@ mod devices {
         let asked = start.model.ports.iter().map(|port| port.mtu);
         let facts = opened.ports.iter().zip(asked).map(|(port, mtu)| facts(port, mtu)).collect();
         let ports = opened.ports.clone();
-        let links = Links(Box::new(move |port| {
-            let link = ports.get(port)?.link();
-            Some(LinkView { up: link.up, speed_mbps: link.speed })
-        }));
+        let same = ports.clone();
+        let links = Links {
+            state: Box::new(move |port| {
+                let link = ports.get(port)?.link();
+                Some(LinkView { up: link.up, speed_mbps: link.speed })
+            }),
+            device: Box::new(move |port| same.get(port).map(device)),
+        };
         let pools = opened.drivers.iter_mut().map(|driver| driver.pool().clone()).collect();
         let machine = machine(&opened, &start.model);
         let eal = opened.eal.clone();
@@ -362,6 +371,40 @@ mod devices {
             queues: queues.collect(),
             clock: Some(Clock { cycles: dpdk::cycles, hertz: dpdk::hertz() }),
             started: Machine::now(),
+        }
+    }
+
+    /// All about a port's device, as it is now.
+    fn device(port: &dpdk::Port) -> DeviceView {
+        let (info, link, stats) = (port.info(), port.link(), port.stats());
+        let offloads = &info.offloads;
+        let all = [
+            (offloads.rx_ipv4_checksum, "rx-ip-checksum"),
+            (offloads.rx_udp_checksum, "rx-udp-checksum"),
+            (offloads.vlan_strip, "rx-vlan"),
+            (offloads.rss_hash, "rss-hash"),
+            (offloads.scatter, "scatter"),
+            (offloads.tx_ipv4_checksum, "tx-ip-checksum"),
+            (offloads.vlan_insert, "tx-vlan"),
+            (offloads.multi_segment, "multi-segment"),
+        ];
+        DeviceView {
+            port: info.name.clone(),
+            device: info.device.clone(),
+            driver: info.driver.clone(),
+            mac: info.mac.to_string(),
+            up: link.up,
+            speed_mbps: link.speed,
+            full_duplex: link.full_duplex,
+            mtu: info.mtu,
+            numa_node: info.node,
+            rx_queues: info.rx_queues,
+            tx_queues: info.tx_queues,
+            offloads: all.into_iter().filter(|(does, _)| *does).map(|(_, name)| name.into()).collect(),
+            rx_missed: stats.rx_missed,
+            rx_errors: stats.rx_errors,
+            rx_no_buffer: stats.rx_no_buffer,
+            tx_errors: stats.tx_errors,
         }
     }
 

@@ -151,7 +151,8 @@ fn filter(control: &Control, asked: &TraceAsk) -> Result<Filter, String> {
     })
 }
 
-fn reason(label: &str) -> Result<Option<DropReason>, String> {
+/// The drop reason of a label; `None` is any.
+pub fn reason(label: &str) -> Result<Option<DropReason>, String> {
     if label == "any" {
         return Ok(None);
     }

@@ -94,7 +94,7 @@ pub fn dump(hex: &str) -> String {
 }
 
 /// Appends `body` behind `head`, the lines after the first as far in.
-fn behind(head: &str, body: &str, text: &mut String) {
+pub(super) fn behind(head: &str, body: &str, text: &mut String) {
     let mut wrapped = String::new();
     let indent = " ".repeat(head.chars().count());
     wrap(body, &indent, &mut wrapped);

@@ -42,7 +42,8 @@ use serde::{Deserialize, Serialize};
 pub use client::{Line, ask, follow};
 pub use lines::{Lines, Missed};
 pub use request::{
-    Act, ExplainAsk, FDB_PAGE, FdbFilter, FdbPlace, Follow, NeighbourFilter, Request, Show, TraceAsk, Verb,
+    Act, DropFilter, ExplainAsk, FDB_PAGE, FdbFilter, FdbPlace, Follow, NeighbourFilter, Request, Show, TraceAsk, Verb,
+    VtepFilter,
 };
 pub use server::{Access, Answer, Server};
 

@@ -1,12 +1,14 @@
 //! The views of control as tables for people: at most 100 columns, the answer to "what do I do" below.
 
 mod lists;
+mod see;
 
 pub use lists::{neighbours, rules};
+pub use see::{drops, health, links, next_hops, version, vtep};
 
 use super::table::{Side::*, Table, short};
 pub use super::workers::workers;
-use crate::control::view::{ControllerView, DropView, FdbView, LinkView, PortView, VniView, VtepView};
+use crate::control::view::{ControllerView, FdbView, LinkView, PortView, VniView, VtepView};
 
 /// Columns of the widest line.
 pub(super) const WIDTH: usize = 100;
@@ -113,6 +115,7 @@ pub fn vteps(vteps: &[VtepView]) -> String {
         ("ORIGIN", Left),
         ("STATE", Left),
         ("NEXT HOP", Left),
+        ("SEEN", Right),
         ("MACS", Right),
         ("RX", Right),
         ("TX", Right),
@@ -132,7 +135,8 @@ pub fn vteps(vteps: &[VtepView]) -> String {
             vtep.encap.clone(),
             vtep.origin.clone(),
             vtep.state.clone(),
-            clip(&hop, 24),
+            clip(&hop, 19),
+            vtep.last_seen.map_or("-".into(), |seconds| format!("{seconds} s")),
             short(vtep.macs),
             short(vtep.rx.frames),
             short(vtep.tx.frames),
@@ -172,22 +176,6 @@ pub fn fdb(rows: &[FdbView], total: usize) -> String {
 fn origin(row: &FdbView) -> String {
     let who = row.controller.as_ref().unwrap_or(&row.origin);
     if row.stale { format!("{who} (stale)") } else { who.clone() }
-}
-
-/// `show drops`.
-pub fn drops(drops: &[DropView]) -> String {
-    if drops.is_empty() {
-        return "nothing dropped\n".into();
-    }
-    let mut text = String::new();
-    for drop in drops {
-        let ports: Vec<_> = drop.ports.iter().map(|port| format!("{} {}", port.port, port.frames)).collect();
-        let frames = if drop.frames == 1 { "frame" } else { "frames" };
-        wrap(&format!("{}: {} {frames} ({})", drop.reason, drop.frames, ports.join(", ")), "", &mut text);
-        wrap(&drop.meaning, "    ", &mut text);
-        wrap(&drop.cure, "    ", &mut text);
-    }
-    text
 }
 
 /// `show controllers`.
@@ -317,6 +305,7 @@ mod tests {
             gateway: Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".into()),
             mac: None,
             neighbour: "resolving".into(),
+            weight: 1,
         };
         let vtep = VtepView {
             vtep: "2001:db8:ff::1234".into(),
@@ -327,6 +316,8 @@ mod tests {
             next_hops: vec![hop],
             vnis: Vec::new(),
             vni_count: 0,
+            last_seen: Some(99_999),
+            sends: None,
             macs: u64::MAX,
             rx: LOTS,
             tx: LOTS,
@@ -338,6 +329,9 @@ mod tests {
             cure: reason.cure().into(),
             frames: u64::MAX,
             ports: (0..32).map(|number| PortDrops { port: format!("srv{number}"), frames: 12345 }).collect(),
+            vnis: Vec::new(),
+            vteps: Vec::new(),
+            last: Vec::new(),
         };
         for text in [ports(&[port]), vteps(&[vtep]), drops(&[drop])] {
             for line in text.lines() {
@@ -354,6 +348,9 @@ mod tests {
             cure: "Add the VLAN.".into(),
             frames: 1,
             ports: vec![PortDrops { port: "srv1".into(), frames: 1 }],
+            vnis: Vec::new(),
+            vteps: Vec::new(),
+            last: Vec::new(),
         };
         assert_eq!(
             drops(&[drop]),

@@ -39,11 +39,22 @@ pub enum Show {
     /// Segments.
     Vnis,
     /// Remote tunnel ends and their next hops.
-    Vteps,
+    Vteps(VtepFilter),
     /// MACs.
     Fdb(FdbFilter),
     /// Dropped frames by reason.
-    Drops,
+    Drops(DropFilter),
+    /// Devices of ports.
+    Links,
+    /// Neighbours in the underlay.
+    #[serde(rename = "next-hops")]
+    NextHops,
+    /// The configuration in force, every default written out.
+    Config,
+    /// What is not as it should be.
+    Health,
+    /// Which gateway this is.
+    Version,
     /// Worker cores.
     Workers,
     /// Controllers and what they have in force.
@@ -63,6 +74,36 @@ pub struct NeighbourFilter {
     /// In the segment of this name, or with this number in either encapsulation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vni: Option<String>,
+}
+
+/// Which VTEPs to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VtepFilter {
+    /// The one with this address, in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vtep: Option<IpAddr>,
+}
+
+/// Which drops to show: all that fit every given field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DropFilter {
+    /// For the reason of this label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// On the port of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// In the segment of this name, or with this number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vni: Option<String>,
+    /// From or to the VTEP with this address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vtep: Option<IpAddr>,
+    /// So many of the frames dropped last, for each reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<usize>,
 }
 
 /// Which frame to explain: the one in the body, or one that is made of the rest.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use config::types::Encap;
 use gateway::load::{Scene, Side};
-use gateway::telemetry::{Request, Show, ask};
+use gateway::telemetry::{DropFilter, Request, Show, ask};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::figures::Figures;
@@ -181,7 +181,7 @@ impl Lab {
 
     /// What went wrong, with what the gateway dropped meanwhile.
     fn explain(&self, refusal: Refusal) -> Refusal {
-        match ask(&self.socket(), &Request::show(Show::Drops).text(true)) {
+        match ask(&self.socket(), &Request::show(Show::Drops(DropFilter::default())).text(true)) {
             Ok(serde_json::Value::String(drops)) if refusal.contains("show drops") => {
                 format!("{refusal}\nthe gateway says: {}", drops.trim())
             }

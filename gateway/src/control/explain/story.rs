@@ -82,7 +82,12 @@ impl Control {
 
     /// What an endpoint is called.
     pub(in crate::control) fn spot(&self, id: EndpointId) -> Option<SpotView> {
-        Some(match *self.naming.endpoints.key(id.0)? {
+        self.naming.endpoints.key(id.0).map(|key| self.spot_of(key))
+    }
+
+    /// What an endpoint of this identity is called.
+    pub(in crate::control) fn spot_of(&self, key: &EndpointKey) -> SpotView {
+        match *key {
             EndpointKey::Attachment(port, tag, _) => {
                 let port = self.port_name(port).to_owned();
                 let place =
@@ -95,7 +100,7 @@ impl Control {
                 encap: Some(key.encap.to_string()),
                 ..SpotView::default()
             },
-        })
+        }
     }
 
     fn tell_bridged(&self, view: &mut ExplainView, arrival: &Arrival, walk: &Walk, now: Nanos) {

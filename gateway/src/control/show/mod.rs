@@ -1,24 +1,25 @@
 //! Control's answers to `show`: what is configured, what is in force, what the cores counted when last asked.
 
+mod drops;
 mod fdb;
+mod hops;
 mod rules;
 mod vteps;
 
 use config::types::{Accept, Attachment, Flood, Model, Port};
 use hdrhistogram::Histogram;
 
+pub use self::drops::DropFilter;
 pub use self::fdb::FdbFilter;
 use super::Control;
 use super::view::{
-    AttachmentView, DropView, MemberView, PortDrops, PortView, RemoteView, StageView, TallyView, UnderlayView, VniView,
-    WorkerView,
+    AttachmentView, MemberView, PortView, RemoteView, StageView, TallyView, UnderlayView, VniView, WorkerView,
 };
 use crate::costs::{Costs, EVERY, Stage};
 use crate::counters::{Counters, Flow, Tally};
 use crate::driver::BURST;
 use crate::frame::PortId;
 use crate::tables::{EndpointId, SegmentId};
-use crate::verdict::DropReason;
 
 impl Control {
     /// The counters of all cores together, when last asked ([`super::Event::Count`]).
@@ -135,23 +136,6 @@ impl Control {
             (true, false) => "on",
             (true, true) => "full",
         }
-    }
-
-    /// `show drops`: the reasons that occurred, or `all`.
-    pub fn view_drops(&self, all: bool) -> Vec<DropView> {
-        let counters = self.counters_shown();
-        let view = |&reason: &DropReason| DropView {
-            reason: reason.label().into(),
-            meaning: reason.meaning().trim().into(),
-            cure: reason.cure().into(),
-            frames: counters.dropped(reason),
-            ports: (self.model.ports.iter().zip(&counters.ports))
-                .map(|(port, counted)| (port, counted.drops[reason as usize]))
-                .filter(|&(_, frames)| frames != 0)
-                .map(|(port, frames)| PortDrops { port: port.name.clone(), frames })
-                .collect(),
-        };
-        DropReason::ALL.iter().map(view).filter(|view| all || view.frames != 0).collect()
     }
 
     /// `show workers`.

@@ -8,8 +8,9 @@ use crate::control::Control;
 use crate::control::compile::hops::{Hop, Resolution, group_mac};
 use crate::control::compile::{key, other_remotes};
 use crate::control::ids::EndpointKey;
-use crate::control::view::{NextHopView, VtepView};
+use crate::control::view::{NextHopView, PeerView, VtepView};
 use crate::counters::{Counters, Flow};
+use crate::notes::Heard;
 use crate::tables::{EndpointId, TunnelKey, Way};
 
 /// Most names of segments in one line.
@@ -54,6 +55,7 @@ impl Control {
             _ => Some("static"),
         };
         let (state, hint) = self.state(key, &hops);
+        let heard = self.journal.heard(&key);
         let Flow { rx, tx } = counters.endpoints[id.index()];
         VtepView {
             vtep: key.remote.to_string(),
@@ -65,6 +67,8 @@ impl Control {
             vnis,
             vni_count,
             macs: u64::from(self.fdb.limits().at_endpoint(id)),
+            last_seen: heard.map(|heard| self.clock.saturating_sub(heard.last) / 1_000_000_000),
+            sends: heard.map(view_peer),
             rx: rx.into(),
             tx: tx.into(),
         }
@@ -114,6 +118,7 @@ impl Control {
             gateway: hop.gateway.map(|gateway| gateway.to_string()),
             mac: hop.mac.map(|mac| mac.to_string()),
             neighbour: kind.unwrap_or(if hop.mac.is_some() { "resolved" } else { "resolving" }).into(),
+            weight: hop.weight,
         }
     }
 
@@ -141,5 +146,20 @@ impl Control {
             }
         }
         users
+    }
+}
+
+fn view_peer(heard: &Heard) -> PeerView {
+    PeerView {
+        sampled: heard.packets,
+        lowest_source_port: heard.ports.0,
+        highest_source_port: heard.ports.1,
+        checksums: match heard.no_checksum {
+            0 => "computed",
+            some if some == heard.packets => "zero",
+            _ => "both",
+        }
+        .into(),
+        reserved_bits: heard.reserved,
     }
 }

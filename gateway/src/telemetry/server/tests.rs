@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::telemetry::serve::follow;
-use crate::telemetry::{Missed, Show, Verb, ask};
+use crate::telemetry::{DropFilter, Missed, Show, Verb, ask};
 
 fn place(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("causeway-{}-{name}.sock", std::process::id()))
@@ -50,7 +50,7 @@ fn it_answers_refuses_and_leaves_nothing_behind() {
     let path = place("answers");
     let server = Server::open(&path, &Access::default(), hello).expect("a socket");
     assert_eq!(ask(&path, &ports()), Ok(serde_json::json!([1, 2])));
-    assert_eq!(ask(&path, &Request::show(Show::Drops)), Err("only ports".into()));
+    assert_eq!(ask(&path, &Request::show(Show::Drops(DropFilter::default()))), Err("only ports".into()));
     assert_eq!(raw(&path, b"{\"show\":\"ports\"}\n{\"show\":\"ports\"}\n"), "{\"ok\":[1,2]}\n{\"ok\":[1,2]}\n");
     drop(server);
     assert!(!path.exists());

@@ -1,0 +1,97 @@
+//! `show next-hops` and `show health`: the neighbours in the underlay, and what is not as it should be.
+
+use std::collections::BTreeMap;
+
+use crate::control::Control;
+use crate::control::ids::EndpointKey;
+use crate::control::view::{HealthView, HopView, ProblemView};
+use crate::tables::Way;
+
+/// Most names in one line.
+const NAMES: usize = 64;
+/// Problems of one kind that are told one by one.
+const TOLD: usize = 16;
+
+impl Control {
+    /// `show next-hops`: every neighbour that VTEPs are behind, by port and address.
+    pub fn view_next_hops(&self) -> Vec<HopView> {
+        let mut hops = BTreeMap::<_, HopView>::new();
+        for (number, endpoint) in self.plan.tables.endpoints.iter().enumerate() {
+            let Way::Tunnel(_) = endpoint.way else { continue };
+            let Some(EndpointKey::Tunnel(key)) = self.naming.endpoints.key(number as u32) else { continue };
+            let asks = self.underlay().asks_for(key.remote);
+            for hop in self.known_hops(*key) {
+                let address = asks.then(|| hop.gateway.unwrap_or(key.remote));
+                let state = match (asks, hop.mac) {
+                    (false, _) => "static",
+                    (true, Some(_)) => "resolved",
+                    (true, None) => "resolving",
+                };
+                let view = hops.entry((hop.port, address, hop.mac)).or_insert_with(|| HopView {
+                    port: self.port_name(hop.port).to_owned(),
+                    address: address.map(|address| address.to_string()),
+                    mac: hop.mac.map(|mac| mac.to_string()),
+                    state: state.into(),
+                    vteps: Vec::new(),
+                    vtep_count: 0,
+                });
+                let name = key.remote.to_string();
+                if !view.vteps.contains(&name) {
+                    view.vtep_count += 1;
+                    if view.vteps.len() < NAMES {
+                        view.vteps.push(name);
+                    }
+                }
+            }
+        }
+        hops.into_values().collect()
+    }
+
+    /// What control itself knows to be not as it should be. Links, workers and controllers are for others to add.
+    pub fn problems(&self) -> Vec<ProblemView> {
+        let mut problems = Vec::new();
+        let down: Vec<_> = self.view_vteps().into_iter().filter(|vtep| vtep.state != "up").collect();
+        problems.extend(down.iter().take(TOLD).map(|vtep| ProblemView {
+            subject: "vtep".into(),
+            name: format!("{} {}", vtep.vtep, vtep.encap),
+            problem: format!("frames for it are dropped: {}", vtep.state),
+            cure: vtep.hint.clone().unwrap_or_default(),
+        }));
+        if down.len() > TOLD {
+            problems.push(ProblemView {
+                subject: "vtep".into(),
+                name: format!("{} more", down.len() - TOLD),
+                problem: "frames for them are dropped".into(),
+                cure: "see 'causeway show vteps'".into(),
+            });
+        }
+        let full = self.model.segments.iter().zip(&self.plan.segments);
+        let full = full.filter(|(segment, id)| segment.learning.enabled && self.fdb.limits().segment_is_full(**id));
+        problems.extend(full.take(TOLD).map(|(segment, _)| ProblemView {
+            subject: "vni".into(),
+            name: segment.name.clone(),
+            problem: format!(
+                "its limit of {} learned MACs is reached; frames for others are flooded",
+                segment.learning.limit
+            ),
+            cure: "raise learning.limit of the VNI, or find who makes up MACs".into(),
+        }));
+        let (known, room) = (self.fdb.len(), self.model.fdb_size as usize);
+        if known * 20 >= room * 19 {
+            problems.push(ProblemView {
+                subject: "fdb".into(),
+                name: "fdb".into(),
+                problem: format!("{known} of {room} MACs are known; what finds no room is flooded"),
+                cure: "raise fdb.size and restart".into(),
+            });
+        }
+        problems
+    }
+}
+
+impl HealthView {
+    /// Ready when there is no problem.
+    pub fn of(problems: Vec<ProblemView>) -> Self {
+        Self { state: if problems.is_empty() { "ready" } else { "degraded" }.into(), problems }
+    }
+}

@@ -1,0 +1,183 @@
+//! `show drops`, `links`, `next-hops`, `health`, `version`, and one VTEP in full.
+
+use super::{clip, wrap};
+use crate::control::view::{DeviceView, DropView, HealthView, HopView, LostView, VersionView, VtepView};
+use crate::telemetry::explain::behind;
+use crate::telemetry::table::{Side::*, Table, short};
+
+/// Names that follow a drop; the JSON has all of them.
+const NAMES: usize = 4;
+
+/// `show drops`.
+pub fn drops(drops: &[DropView]) -> String {
+    if drops.is_empty() {
+        return "nothing dropped\n".into();
+    }
+    let mut text = String::new();
+    for drop in drops {
+        let ports: Vec<_> = drop.ports.iter().map(|port| format!("{} {}", port.port, port.frames)).collect();
+        let frames = if drop.frames == 1 { "frame" } else { "frames" };
+        wrap(&format!("{}: {} {frames} ({})", drop.reason, drop.frames, ports.join(", ")), "", &mut text);
+        let vnis = drop.vnis.iter().map(|one| (one.frames, format!("VNI {} {}", one.vni, one.frames)));
+        let vteps = drop.vteps.iter().map(|one| (one.frames, format!("VTEP {} {}", one.vtep, one.frames)));
+        let whose = [first(vnis.collect()), first(vteps.collect())].concat();
+        if !whose.is_empty() {
+            wrap(&whose.join(", "), "    ", &mut text);
+        }
+        wrap(&drop.meaning, "    ", &mut text);
+        wrap(&drop.cure, "    ", &mut text);
+        drop.last.iter().for_each(|lost| show(lost, &mut text));
+    }
+    text
+}
+
+/// The most frequent ones.
+fn first(mut counted: Vec<(u64, String)>) -> Vec<String> {
+    counted.sort_by_key(|(frames, _)| std::cmp::Reverse(*frames));
+    let more = counted.len().saturating_sub(NAMES);
+    let mut names: Vec<String> = counted.into_iter().take(NAMES).map(|(_, name)| name).collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    names
+}
+
+/// A dropped frame.
+fn show(lost: &LostView, text: &mut String) {
+    let vni = lost.vni.as_ref().map_or(String::new(), |vni| format!(", VNI {vni}"));
+    let from = lost.from.as_ref().map_or(String::new(), |from| format!(", from {from}"));
+    let to = lost.to.as_ref().map_or(String::new(), |to| format!(", to {to}"));
+    let bytes = lost.length;
+    wrap(&format!("{} ago on {}{vni}{from}{to}: {bytes} bytes", ago(lost.age_ms), lost.port), "    - ", text);
+    wrap(&lost.headers, "      ", text);
+}
+
+fn ago(milliseconds: u64) -> String {
+    match milliseconds / 1000 {
+        seconds @ 0..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// One VTEP in full.
+pub fn vtep(vtep: &VtepView) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| behind(&format!("  {name:<10} "), value, &mut text);
+    line("state", &vtep.hint.as_ref().map_or(vtep.state.clone(), |hint| format!("{}: {hint}", vtep.state)));
+    line("origin", &vtep.origin);
+    for hop in &vtep.next_hops {
+        let address = hop.gateway.as_ref().map_or(String::new(), |gateway| format!("gateway {gateway}, "));
+        let mac = hop.mac.as_deref().unwrap_or("MAC not known");
+        let weight = if hop.weight > 1 { format!(", weight {}", hop.weight) } else { String::new() };
+        line("next hop", &format!("port {}, {address}{mac}, {}{weight}", hop.port, hop.neighbour));
+    }
+    line("last seen", &vtep.last_seen.map_or("never".into(), |seconds| format!("{seconds} s ago")));
+    if let Some(sends) = &vtep.sends {
+        let (low, high) = (sends.lowest_source_port, sends.highest_source_port);
+        let reserved = match sends.reserved_bits {
+            0 => "reserved bits clear".into(),
+            some => format!("reserved bits set in {some}"),
+        };
+        let checksums = &sends.checksums;
+        let of = sends.sampled;
+        line(
+            "sends",
+            &format!("UDP from ports {low} to {high}, checksums {checksums}, {reserved} (of {of} looked at)"),
+        );
+    }
+    let more = vtep.vni_count.saturating_sub(vtep.vnis.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    line("VNIs", &format!("{}{more}", if vtep.vnis.is_empty() { "none".into() } else { vtep.vnis.join(", ") }));
+    line("MACs", &vtep.macs.to_string());
+    line("received", &format!("{} frames, {} bytes", vtep.rx.frames, vtep.rx.bytes));
+    line("sent", &format!("{} frames, {} bytes", vtep.tx.frames, vtep.tx.bytes));
+    format!("{} {}\n{text}", vtep.vtep, vtep.encap)
+}
+
+/// `show links`.
+pub fn links(devices: &[DeviceView]) -> String {
+    let mut table = Table::new(&[
+        ("PORT", Left),
+        ("LINK", Left),
+        ("DRIVER", Left),
+        ("NUMA", Right),
+        ("RXQ", Right),
+        ("TXQ", Right),
+        ("MISSED", Right),
+        ("RX ERRORS", Right),
+        ("NO BUFFER", Right),
+        ("TX ERRORS", Right),
+    ]);
+    for device in devices {
+        let speed = device.speed_mbps.map_or(String::new(), |mbps| match mbps % 1000 {
+            0 => format!(" {}G", mbps / 1000),
+            _ => format!(" {mbps}M"),
+        });
+        let half = if device.up && !device.full_duplex { " half" } else { "" };
+        table.row([
+            clip(&device.port, 12),
+            format!("{}{speed}{half}", if device.up { "up" } else { "down" }),
+            clip(&device.driver, 14),
+            device.numa_node.map_or("-".into(), |node| node.to_string()),
+            device.rx_queues.to_string(),
+            device.tx_queues.to_string(),
+            short(device.rx_missed),
+            short(device.rx_errors),
+            short(device.rx_no_buffer),
+            short(device.tx_errors),
+        ]);
+    }
+    let mut text = table.to_string();
+    for device in devices {
+        text.push('\n');
+        let does = if device.offloads.is_empty() { "nothing".into() } else { device.offloads.join(", ") };
+        wrap(&format!("{} is {}; the device does: {does}", device.port, device.device), "", &mut text);
+    }
+    text
+}
+
+/// `show next-hops`.
+pub fn next_hops(hops: &[HopView]) -> String {
+    let mut table =
+        Table::new(&[("PORT", Left), ("ADDRESS", Left), ("MAC", Left), ("STATE", Left), ("VTEPS", Right), ("", Left)]);
+    for hop in hops {
+        let first = hop.vteps.first().map_or(String::new(), |vtep| match hop.vtep_count {
+            1 => vtep.clone(),
+            _ => format!("{vtep}, …"),
+        });
+        table.row([
+            clip(&hop.port, 12),
+            clip(hop.address.as_deref().unwrap_or("-"), 26),
+            hop.mac.clone().unwrap_or_else(|| "-".into()),
+            hop.state.clone(),
+            hop.vtep_count.to_string(),
+            clip(&first, 20),
+        ]);
+    }
+    if hops.is_empty() { "no VTEP has a next hop: 'causeway show vteps' says why\n".into() } else { table.to_string() }
+}
+
+/// `show health`.
+pub fn health(health: &HealthView) -> String {
+    let mut text = format!("{}\n", health.state);
+    for problem in &health.problems {
+        wrap(&format!("{} {}: {}", problem.subject, problem.name, problem.problem), "", &mut text);
+        wrap(&problem.cure, "    ", &mut text);
+    }
+    text
+}
+
+/// `show version`.
+pub fn version(version: &VersionView) -> String {
+    let dpdk = version.dpdk.as_ref().map_or(String::new(), |dpdk| format!(" (dpdk {dpdk})"));
+    let cores: Vec<String> = version.cores.iter().map(u16::to_string).collect();
+    format!(
+        "causeway {}{dpdk}\nprocess {}, up {}\nconfiguration {}\nworkers on core {}\n",
+        version.version,
+        version.pid,
+        ago(version.uptime * 1000),
+        version.config,
+        cores.join(", "),
+    )
+}
