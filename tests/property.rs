@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "property/applied.rs"]
+mod applied;
 #[path = "property/explained.rs"]
 mod explained;
 #[path = "property/frames.rs"]

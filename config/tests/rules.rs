@@ -365,6 +365,8 @@ fn warnings() {
         &[
             ("mtu: 1700", "mtu: 1500", "ports[1].mtu", "need 1578 bytes in the underlay, which has 1500"),
             ("vxlan_port: 4789", "vxlan_port: 8472", "vtep.vxlan_port", "old Linux"),
+            ("vxlan_port: 4789", "vxlan_port: 4790", "vtep.vxlan_port", "4790 is not the standard port of VXLAN"),
+            ("geneve_port: 6081", "geneve_port: 6082", "vtep.geneve_port", "or remove it for 6081"),
             ("source: [10.0.0.11,", "source: [10.0.0.14,", "vtep.source[0]", "not one of its 'addresses'"),
             ("ageing: 300", "ageing: 0", "vnis[0].learning.ageing", "never forgotten"),
             ("limit: 8192", "limit: 200000", "vnis[0].learning.limit", "above the size of the forwarding table"),
@@ -431,6 +433,20 @@ fn no_ports_and_no_underlay() {
         .replace("10.0.0.11/24", "10.0.0.11/24, 10.0.0.14/24");
     assert!(said(&ambiguous).iter().any(|one| one.path == "vtep" && one.rule.contains("do not settle")));
     assert!(said("")[0].rule.contains("empty"));
+}
+
+/// A gateway with a loopback address as its source, and its underlay's address in a list.
+#[test]
+fn our_own_underlay_in_a_flood_list_is_worth_a_warning() {
+    let text = GOOD
+        .replace("source: [10.0.0.11, \"2001:db8::11\"]", "source: [10.255.0.1, \"2001:db8:ffff::1\"]")
+        .replace("{vteps: [10.0.0.12,", "{vteps: [10.0.0.11, 10.0.0.12,");
+    let said = said(&text);
+    assert!(
+        matches!(&said[..], [one] if one.path == "vnis[0].flood.vteps[0]" && one.severity == Severity::Warning
+            && one.to_string().contains("an address of this gateway's own underlay")),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::Draft;
 use super::segment::{FloodDraft, SegmentDraft};
+use crate::defaults;
 use crate::document::At;
 use crate::reader::Reader;
 use crate::scalar::contains;
@@ -24,6 +25,7 @@ pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
     let attached: HashSet<usize> =
         model.ports.iter().flat_map(|port| &port.attachments).map(|one| one.segment).collect();
     for (index, (segment, checked)) in draft.segments.iter().zip(&model.segments).enumerate() {
+        ourselves(reader, segment, model);
         attachments(reader, segment, controlled || attached.contains(&index));
         flooding(reader, segment, model, checked, controlled);
         learning(reader, segment, checked, draft.fdb_size);
@@ -52,13 +54,17 @@ fn unused_lists(reader: &Reader, draft: &Draft, model: &Model) {
 }
 
 fn vtep(reader: &Reader, draft: &Draft, model: &Model) {
-    if draft.vtep.vxlan_port.0 == OLD_LINUX_PORT {
-        let rule = "8472 is the VXLAN port of old Linux kernels, not the standard one";
-        reader.warning(
-            draft.vtep.vxlan_port.1,
-            rule,
-            "make sure that every other VTEP uses it too, or remove it for 4789",
-        );
+    let ports = [
+        ("VXLAN", draft.vtep.vxlan_port, defaults::VXLAN_PORT),
+        ("Geneve", draft.vtep.geneve_port, defaults::GENEVE_PORT),
+    ];
+    for (name, (port, at), standard) in ports.into_iter().filter(|(_, (port, _), standard)| port != standard) {
+        let rule = match port {
+            OLD_LINUX_PORT => format!("{port} is the VXLAN port of old Linux kernels, not the standard one"),
+            _ => format!("{port} is not the standard port of {name}"),
+        };
+        let cure = format!("make sure that every other VTEP uses it too, or remove it for {standard}");
+        reader.warning(at, rule, cure);
     }
     let own = || model.ports.iter().filter_map(|port| port.underlay.as_ref()).flat_map(|one| &one.addresses);
     for (source, at) in &draft.vtep.sources {
@@ -107,6 +113,22 @@ fn attachments(reader: &Reader, segment: &SegmentDraft, attached: bool) {
         let Some((vni, at)) = segment.vni else { return };
         reader.warning(at, format!("no port is attached to VNI {vni}"), format!("map a VLAN to it with 'vni: {vni}'"));
     }
+}
+
+/// A copy to ourselves would go out and be lost. (Our source address in a list is an error already.)
+fn ourselves(reader: &Reader, segment: &SegmentDraft, model: &Model) {
+    let Some(FloodDraft::Vteps(_, remotes)) = &segment.flood else { return };
+    let sources = [model.vtep.source_v4.map(IpAddr::from), model.vtep.source_v6.map(IpAddr::from)];
+    let underlays = model.ports.iter().filter_map(|port| port.underlay.as_ref());
+    let own: Vec<IpAddr> = underlays.flat_map(addresses).filter(|own| !sources.contains(&Some(*own))).collect();
+    for remote in remotes.iter().filter(|remote| own.contains(&remote.address)) {
+        let rule = format!("{} is an address of this gateway's own underlay", remote.address);
+        reader.warning(remote.at, rule, "remove it: the list names the other VTEPs");
+    }
+}
+
+fn addresses(underlay: &crate::types::Underlay) -> impl Iterator<Item = IpAddr> + '_ {
+    underlay.addresses.iter().map(|(address, _)| *address)
 }
 
 fn flooding(reader: &Reader, segment: &SegmentDraft, model: &Model, checked: &Segment, controlled: bool) {

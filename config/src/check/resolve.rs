@@ -174,7 +174,7 @@ fn vtep(draft: &Draft, sources: &[IpAddr]) -> Vtep {
         source_v4: sources.iter().find_map(|source| if let IpAddr::V4(v4) = source { Some(*v4) } else { None }),
         source_v6: sources.iter().find_map(|source| if let IpAddr::V6(v6) = source { Some(*v6) } else { None }),
         vxlan_port: draft.vtep.vxlan_port.0,
-        geneve_port: draft.vtep.geneve_port,
+        geneve_port: draft.vtep.geneve_port.0,
         source_ports: draft.vtep.source_ports,
         namespace: draft.vtep.namespace.clone(),
         learned_vteps: draft.vtep.learned_vteps,

@@ -18,7 +18,7 @@ pub(super) struct VtepDraft {
     /// Every source that is there is right.
     pub(super) sources_right: bool,
     pub(super) vxlan_port: Placed<u16>,
-    pub(super) geneve_port: u16,
+    pub(super) geneve_port: Placed<u16>,
     pub(super) source_ports: (u16, u16),
     pub(super) namespace: Option<String>,
     pub(super) learned_vteps: u32,
@@ -32,7 +32,7 @@ pub(super) fn read(reader: &Reader, at: Option<At>) -> VtepDraft {
         given: false,
         sources_right: true,
         vxlan_port: (defaults::VXLAN_PORT, At::ROOT),
-        geneve_port: defaults::GENEVE_PORT,
+        geneve_port: (defaults::GENEVE_PORT, At::ROOT),
         source_ports: defaults::SOURCE_PORTS,
         namespace: None,
         learned_vteps: defaults::LEARNED_VTEPS,
@@ -46,10 +46,10 @@ pub(super) fn read(reader: &Reader, at: Option<At>) -> VtepDraft {
     }
     let port = |key| fields.int(key, "a UDP port", 1..=65_535);
     vtep.vxlan_port = (port("vxlan_port").unwrap_or(defaults::VXLAN_PORT), fields.place("vxlan_port"));
-    vtep.geneve_port = port("geneve_port").unwrap_or(defaults::GENEVE_PORT);
-    if vtep.vxlan_port.0 == vtep.geneve_port {
+    vtep.geneve_port = (port("geneve_port").unwrap_or(defaults::GENEVE_PORT), fields.place("geneve_port"));
+    if vtep.vxlan_port.0 == vtep.geneve_port.0 {
         let second = if fields.get("geneve_port").is_some() { "geneve_port" } else { "vxlan_port" };
-        let rule = format!("VXLAN and Geneve both use UDP port {}", vtep.geneve_port);
+        let rule = format!("VXLAN and Geneve both use UDP port {}", vtep.geneve_port.0);
         reader.error(fields.place(second), rule, "give each its own: a frame's port says how to read it");
     }
     vtep.source_ports = source_ports(&fields).unwrap_or(vtep.source_ports);
