@@ -16,6 +16,7 @@ mod sys;
 mod vtep_db;
 
 mod bridging;
+mod changes;
 mod evpn;
 mod lifecycle;
 mod live;

@@ -127,12 +127,11 @@ fn told(site: &Site) -> String {
     text + &macs.join("\n")
 }
 
+/// What came out, by port, and what was dropped, by reason.
+type Outcome = (BTreeMap<String, Vec<Vec<u8>>>, BTreeMap<&'static str, u64>);
+
 /// All that comes out for a frame, copies in any order.
-fn comes_of(
-    site: &mut Site,
-    port: &str,
-    frame: &[u8],
-) -> (BTreeMap<String, Vec<Vec<u8>>>, BTreeMap<&'static str, u64>) {
+fn comes_of(site: &mut Site, port: &str, frame: &[u8]) -> Outcome {
     let before = site.counters();
     let mut out = site.pass(port, frame);
     // Each core counts the IPv4 identifications of what may be fragmented; the checksum follows.

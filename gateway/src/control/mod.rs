@@ -20,6 +20,7 @@ pub mod journal;
 pub mod layout;
 pub mod limits;
 pub mod measures;
+pub mod memory;
 mod merge;
 mod neighbours;
 pub mod news;
@@ -142,6 +143,10 @@ pub struct Control {
     version: u64,
     fdb: Authority,
     bindings: Bindings,
+    /// What a process before this one counted.
+    before: Option<Box<Counters>>,
+    /// Somebody remembers what changes: the version of the names that it was told.
+    remembered: Option<Option<u64>>,
     /// What the operator put into the FDB while running.
     by_hand: HashMap<FdbKey, Place>,
     strangers: Strangers,
@@ -182,6 +187,8 @@ impl Control {
             version: 0,
             fdb: Authority::default(),
             bindings: Bindings::default(),
+            before: None,
+            remembered: None,
             by_hand: HashMap::new(),
             strangers: Strangers::default(),
             news: News::new(cores.len()),

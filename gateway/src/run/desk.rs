@@ -24,6 +24,7 @@ use super::controllers::Controllers;
 use super::machine::Machine;
 use super::pulse::{Change, Pulses};
 use super::service::Service;
+use super::state::Keeper;
 use super::trace::Traces;
 use super::underlay::Underlay;
 
@@ -105,6 +106,8 @@ pub struct Desk<F> {
     pub traces: Traces,
     /// Which gateway this is.
     pub around: Around,
+    /// Who keeps what outlives a restart.
+    pub keeper: Option<Keeper>,
 }
 
 /// Questions that wait for counters.
@@ -160,6 +163,9 @@ impl<F> Desk<F> {
                         log::info!("forwarding: {}", self.motto);
                         self.service.ready(&format!("forwarding: {}", self.motto));
                         roads = now + ROADS;
+                        if let Some(keeper) = &mut self.keeper {
+                            keeper.ready();
+                        }
                     }
                 }
                 Some(Message::Failed(why)) => return Err(why),
@@ -214,6 +220,9 @@ impl<F> Desk<F> {
         busy |= self.controllers.hear(&mut self.control, now);
         self.serve(questions, now);
         busy |= self.traces.pass_on(&mut self.control, now);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.tick(&mut self.control, now);
+        }
         self.settle(now);
         for (core, link) in self.links.iter().enumerate() {
             busy |= self.control.feed(core, &link.updates) > 0;

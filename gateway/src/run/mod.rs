@@ -16,6 +16,7 @@ mod machine;
 mod pulse;
 mod service;
 pub mod signals;
+mod state;
 mod trace;
 mod twins;
 mod underlay;
@@ -89,7 +90,7 @@ pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
         let tell = tell.clone();
         Server::open(socket, &host::access(&model.api)?, Door(tell))?
     };
-    let start = Start { file: file.to_owned(), model, tell, inbox, trigger };
+    let start = Start { file: file.to_owned(), model, tell, inbox, trigger, socket: socket.to_owned() };
     devices::forward(start)
 }
 
@@ -160,6 +161,7 @@ struct Start {
     tell: Sender<Message>,
     inbox: crossbeam::channel::Receiver<Message>,
     trigger: Sender<trigger::Wish>,
+    socket: std::path::PathBuf,
 }
 
 /// What opening the devices gives.
@@ -184,11 +186,12 @@ where
     D: Driver + 'static,
     P: Pool<Frame = D::Frame> + Clone + Send + 'static,
 {
-    let Start { file, model, tell, inbox, trigger } = start;
+    let Start { file, model, tell, inbox, trigger, socket } = start;
     let Devices { facts, drivers, pools, links: carriers, machine } = devices;
     let clock = Instant::now();
     let underlay = Underlay::open(&model, &facts)?;
-    let control = Control::new(model.clone(), facts);
+    let mut control = Control::new(model.clone(), facts);
+    let keeper = state::start(&model, &socket, &mut control);
     let rings: Vec<Link<D::Frame>> = drivers.iter().map(|_| Link::new()).collect();
 
     let has_tx: Vec<Vec<bool>> = drivers
@@ -263,6 +266,7 @@ where
         controllers,
         traces: Traces::new(clock),
         around,
+        keeper,
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
     ::log::info!("stopping");
@@ -273,6 +277,9 @@ where
     if !stopped {
         // Its devices cannot be closed under it; the end of the process does that.
         return Err(worked.err().unwrap_or_else(|| "a worker did not stop in time; please report it".into()));
+    }
+    if let Some(keeper) = desk.keeper.take() {
+        keeper.finish(&mut desk.control);
     }
     ::log::info!("{}", balance(&desk.control));
     worked

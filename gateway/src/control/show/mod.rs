@@ -26,6 +26,7 @@ impl Control {
     pub fn counters(&self) -> Counters {
         let tables = &self.plan.tables;
         let mut sum = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        self.before.iter().for_each(|before| sum.merge(before));
         self.cores.iter().for_each(|core| sum.merge(&core.counters));
         sum
     }
@@ -34,6 +35,9 @@ impl Control {
     pub fn counters_shown(&self) -> Counters {
         let tables = &self.plan.tables;
         let mut sum = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        // What was before a restart is before the last time that they were cleared.
+        let cleared = self.cores.iter().any(|core| core.cleared.is_some());
+        self.before.iter().filter(|_| !cleared).for_each(|before| sum.merge(before));
         self.cores.iter().for_each(|core| sum.merge(&core.shown()));
         sum
     }

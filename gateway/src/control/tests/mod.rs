@@ -5,6 +5,7 @@ mod configuration;
 mod convergence;
 mod learning;
 mod limits;
+mod memory;
 mod neighbours;
 mod overlays;
 mod scale;

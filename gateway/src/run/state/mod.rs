@@ -1,0 +1,251 @@
+//! Warm restart: learned MACs and statistics outlive the process.
+//!
+//! A thread of its own keeps them and writes the file; the desk only hands it what has changed, a bounded number of MACs at
+//! a time, and now and then the statistics, which is when the file is written. In between the thread touches the file four
+//! times a second: after a crash that tells when the gateway was last alive.
+
+mod file;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use config::types::Model;
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use gateway::control::memory::{Known, Memory, Names, Statistics};
+use gateway::control::{Control, Event, Nanos, Place};
+use gateway::tables::FdbKey;
+
+use self::file::State;
+
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_millis(250);
+/// MACs handed over at once.
+const MACS: usize = 1024;
+/// Hand-overs in one round of the desk.
+const AT_ONCE: usize = 4;
+/// Hand-overs under way.
+const ROOM: usize = 64;
+
+/// What goes to the thread.
+enum Told {
+    Memory(Memory),
+    /// Write the file, with these statistics.
+    Write(Box<Statistics>),
+}
+
+/// The desk's end.
+pub struct Keeper {
+    told: Option<Sender<Told>>,
+    thread: Option<JoinHandle<()>>,
+    every: Nanos,
+    /// When the statistics were last asked for, and whether they are still under way.
+    asked: Option<Nanos>,
+    awaits: bool,
+    /// What found no room.
+    held: Option<Memory>,
+    /// When the gateway before this one was last alive.
+    last: Option<SystemTime>,
+}
+
+/// Brings back what was kept and begins to keep it. For before the cores start. `None` when nothing is to be kept.
+pub fn start(model: &Model, socket: &Path, control: &mut Control) -> Option<Keeper> {
+    let every = model.state.every?;
+    let folder = model.state.directory.clone().or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))?;
+    let path = folder.join(socket.file_stem().unwrap_or("causeway".as_ref())).with_extension("state");
+    if let Err(error) = fs::create_dir_all(&folder) {
+        log::warn!("the folder {} cannot be made ({error}): MACs are not kept until it can", folder.display());
+    }
+    let gateway = identity(model);
+    let last = restore(&path, &gateway, control);
+    control.remember();
+    let (told, tells) = bounded(ROOM);
+    let book = Book { path, gateway, names: Arc::default(), macs: HashMap::new(), fails: false };
+    let thread = thread::Builder::new().name("state".into()).spawn(move || book.keep(&tells));
+    match thread {
+        Ok(thread) => Some(Keeper {
+            told: Some(told),
+            thread: Some(thread),
+            every: every.as_nanos() as Nanos,
+            asked: None,
+            awaits: false,
+            held: None,
+            last,
+        }),
+        Err(error) => {
+            log::warn!("cannot start the thread that keeps MACs ({error}): they are not kept");
+            None
+        }
+    }
+}
+
+/// What makes a gateway the same gateway: its ports and devices, and the addresses of its tunnels. MACs whose VLAN, VNI or
+/// VTEP is not there any more are left out one by one.
+fn identity(model: &Model) -> String {
+    let ports: Vec<_> = model.ports.iter().map(|port| format!("{}={}", port.name, port.device)).collect();
+    format!("{} from {:?} {:?}", ports.join(" "), model.vtep.source_v4, model.vtep.source_v6)
+}
+
+/// Brings back what a file holds, and says when the gateway that wrote it was last alive.
+fn restore(path: &Path, gateway: &str, control: &mut Control) -> Option<SystemTime> {
+    let refused = |why: &str| log::warn!("the state file {} is not used: {why}; MACs are learned anew", path.display());
+    let last = fs::metadata(path).and_then(|data| data.modified()).ok();
+    let State { gateway: whose, ageing, mut known, statistics } = match file::read(path) {
+        Ok(Some(state)) => state,
+        Ok(None) => return None,
+        Err(why) => {
+            refused(&why);
+            return None;
+        }
+    };
+    if whose != gateway {
+        refused("it is of a configuration with other ports, devices or tunnel addresses");
+        return None;
+    }
+    let gone = last.and_then(|last| last.elapsed().ok()).unwrap_or_default().as_secs();
+    let all = known.macs.len();
+    let Known { segments, macs, .. } = &mut known;
+    macs.retain(|(_, segment, _)| {
+        let age = segments.get(*segment as usize).and_then(|name| ageing.get(name));
+        age.is_none_or(|&age| gone < age)
+    });
+    let back = control.restore(&known, 0);
+    control.count_on(&statistics);
+    match all - back {
+        0 => log::info!("{back} learned MACs are remembered from before"),
+        lost => {
+            log::info!("{back} learned MACs are remembered from before; {lost} are too old or have no place any more")
+        }
+    }
+    last
+}
+
+impl Keeper {
+    /// The workers poll: says how long nothing was forwarded.
+    pub fn ready(&mut self) {
+        if let Some(gap) = self.last.take().and_then(|last| last.elapsed().ok()) {
+            log::info!("nothing was forwarded for {:.2} s since the gateway before this one", gap.as_secs_f64());
+        }
+    }
+
+    /// Hands over what has changed, as far as there is room, and has the file written when it is time.
+    pub fn tick(&mut self, control: &mut Control, now: Nanos) {
+        let complete = self.hand_over(control);
+        if !self.awaits && self.asked.is_none_or(|asked| now.saturating_sub(asked) >= self.every) {
+            (self.asked, self.awaits) = (Some(now), true);
+            control.handle(Event::Count, now);
+        } else if self.awaits && complete && control.has_counters() {
+            self.awaits = false;
+            // Without room the thread still writes the last one; the next comes in time.
+            if let Some(told) = &self.told {
+                let _ = told.try_send(Told::Write(Box::new(control.statistics())));
+            }
+        }
+    }
+
+    /// True when the thread has been told everything.
+    fn hand_over(&mut self, control: &mut Control) -> bool {
+        let Some(told) = &self.told else { return false };
+        for _ in 0..AT_ONCE {
+            let Some(memory) = self.held.take().or_else(|| control.memories(MACS)) else { return true };
+            if let Err(TrySendError::Full(Told::Memory(memory))) = told.try_send(Told::Memory(memory)) {
+                self.held = Some(memory);
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Keeps the last of it: for when the cores have ended.
+    pub fn finish(mut self, control: &mut Control) {
+        let Some(told) = self.told.take() else { return };
+        while let Some(memory) = self.held.take().or_else(|| control.memories(MACS)) {
+            if told.send(Told::Memory(memory)).is_err() {
+                return;
+            }
+        }
+        let _ = told.send(Told::Write(Box::new(control.statistics())));
+        drop(told);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread keeps.
+struct Book {
+    path: PathBuf,
+    gateway: String,
+    names: Arc<Names>,
+    macs: HashMap<FdbKey, Place>,
+    /// The last writing failed, and that was said.
+    fails: bool,
+}
+
+impl Book {
+    fn keep(mut self, tells: &Receiver<Told>) {
+        let mut alive = None;
+        loop {
+            match tells.recv_timeout(BEAT) {
+                Ok(Told::Memory(Memory::Names(names))) => self.names = names,
+                Ok(Told::Memory(Memory::Macs(macs))) => self.note(macs),
+                Ok(Told::Write(statistics)) => {
+                    self.write(*statistics);
+                    alive = File::options().append(true).open(&self.path).ok().filter(|_| !self.fails);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if let Some(file) = &alive {
+                let _ = file.set_modified(SystemTime::now());
+            }
+        }
+    }
+
+    fn note(&mut self, macs: Vec<(FdbKey, Option<Place>)>) {
+        for (key, place) in macs {
+            match place {
+                Some(place) => self.macs.insert(key, place),
+                None => self.macs.remove(&key),
+            };
+        }
+    }
+
+    fn write(&mut self, statistics: Statistics) {
+        let (known, ageing) = self.known();
+        let state = State { gateway: self.gateway.clone(), ageing, known, statistics };
+        let path = self.path.display();
+        match file::write(&self.path, &state) {
+            Ok(()) if std::mem::take(&mut self.fails) => log::info!("the state file {path} can be written again"),
+            Ok(()) => {}
+            Err(error) if !std::mem::replace(&mut self.fails, true) => log::warn!(
+                "the state file {path} cannot be written ({error}): after a restart MACs are learned anew; make room or \
+                 change 'state.directory'. Forwarding goes on, and so do the tries"
+            ),
+            Err(_) => {}
+        }
+    }
+
+    /// The MACs by names, without those whose place is another by now.
+    fn known(&self) -> (Known, HashMap<String, u64>) {
+        let Names { segments, places } = &*self.names;
+        let name = |place: Place| {
+            let (generation, _) = places.get(place.endpoint.index())?.as_ref()?;
+            (*generation == place.generation).then_some(place.endpoint.0)
+        };
+        let mac = |(key, place): (&FdbKey, &Place)| {
+            segments.get(key.segment().index())?.as_ref()?;
+            Some((key.mac(), u32::from(key.segment().0), name(*place)?))
+        };
+        let ageing = segments.iter().flatten().filter_map(|(name, age)| Some((name.clone(), (*age)?)));
+        let known = Known {
+            macs: self.macs.iter().filter_map(mac).collect(),
+            segments: segments.iter().map(|one| one.as_ref().map_or(String::new(), |(name, _)| name.clone())).collect(),
+            places: places.iter().map(|one| one.as_ref().map_or(String::new(), |(_, name)| name.clone())).collect(),
+        };
+        (known, ageing.collect())
+    }
+}
