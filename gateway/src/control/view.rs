@@ -7,6 +7,7 @@
 mod see;
 mod watch;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::see::{
@@ -16,7 +17,7 @@ pub use self::watch::{ShotView, TraceHead, TraceLine, TraceStatus};
 use crate::counters::Tally;
 
 /// Frames and bytes (Ethernet header included, FCS not).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TallyView {
     /// Frames.
     pub frames: u64,
@@ -31,7 +32,7 @@ impl From<Tally> for TallyView {
 }
 
 /// One line of `show ports`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortView {
     /// The operator's name.
     pub name: String,
@@ -70,7 +71,7 @@ pub struct PortView {
 }
 
 /// State of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkView {
     /// There is a carrier.
     pub up: bool,
@@ -79,7 +80,7 @@ pub struct LinkView {
 }
 
 /// The underlay on a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnderlayView {
     /// VLAN of the underlay; `None` is untagged.
     pub vlan: Option<u16>,
@@ -92,7 +93,7 @@ pub struct UnderlayView {
 }
 
 /// Tags of a port bound to a VNI.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttachmentView {
     /// `10`, `untagged`, or `300.7` (outer.inner).
     pub vlan: String,
@@ -109,7 +110,7 @@ pub struct AttachmentView {
 }
 
 /// One line of `show vnis`: a segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VniView {
     /// The operator's name of the segment.
     pub name: String,
@@ -147,7 +148,7 @@ pub struct VniView {
 }
 
 /// A local member of a segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberView {
     /// Port name.
     pub port: String,
@@ -156,7 +157,7 @@ pub struct MemberView {
 }
 
 /// A remote tunnel end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct RemoteView {
     /// Its address.
     pub vtep: String,
@@ -165,7 +166,7 @@ pub struct RemoteView {
 }
 
 /// One line of `show vteps`: a remote tunnel end, or a multicast group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VtepView {
     /// Its address.
     pub vtep: String,
@@ -199,7 +200,7 @@ pub struct VtepView {
 }
 
 /// A way to a VTEP.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NextHopView {
     /// Port that packets leave through.
     pub port: String,
@@ -215,7 +216,7 @@ pub struct NextHopView {
 }
 
 /// One line of `show fdb`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FdbView {
     /// Name of the segment.
     pub vni: String,
@@ -244,7 +245,7 @@ pub struct FdbView {
 }
 
 /// One line of `show neighbours`: who has an address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NeighbourView {
     /// Name of the segment.
     pub vni: String,
@@ -261,7 +262,7 @@ pub struct NeighbourView {
 }
 
 /// One line of `show rules`: a rule of an access list, in the order of the lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleView {
     /// Name of the access list.
     pub list: String,
@@ -278,7 +279,7 @@ pub struct RuleView {
 }
 
 /// One line of `show drops`: a reason with a count other than zero (or any, when all are asked for).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DropView {
     /// The reason's label.
     pub reason: String,
@@ -302,7 +303,7 @@ pub struct DropView {
 }
 
 /// Drops of one port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortDrops {
     /// Port name.
     pub port: String,
@@ -311,7 +312,7 @@ pub struct PortDrops {
 }
 
 /// One line of `show workers`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerView {
     /// The kernel's CPU number.
     pub core: u16,
@@ -372,7 +373,7 @@ pub struct WorkerView {
 }
 
 /// One line of `show controllers`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ControllerView {
     /// `ovsdb` or `evpn`.
     pub name: String,
@@ -405,7 +406,7 @@ pub struct ControllerView {
 }
 
 /// What a controller has in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppliedView {
     /// Segments.
     pub segments: u64,
@@ -420,7 +421,7 @@ pub struct AppliedView {
 }
 
 /// What was published to a controller.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedView {
     /// Ports.
     pub ports: u64,
@@ -435,7 +436,7 @@ pub struct PublishedView {
 }
 
 /// A row that is not followed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RejectedView {
     /// Its table.
     pub table: String,
@@ -446,7 +447,7 @@ pub struct RejectedView {
 }
 
 /// A controller of the database server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManagerView {
     /// `tcp:10.0.0.5:6640`.
     pub target: String,
@@ -457,7 +458,7 @@ pub struct ManagerView {
 }
 
 /// What a stage of the pipeline costs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageView {
     /// `rx`, `classify`, `learn`, `lookup`, `forward` or `tx`.
     pub stage: String,
@@ -468,7 +469,7 @@ pub struct StageView {
 }
 
 /// A queue of a device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueView {
     /// The port's name.
     pub port: String,

@@ -27,6 +27,7 @@ mod client;
 pub mod explain;
 mod lines;
 pub mod metrics;
+pub mod reference;
 pub mod render;
 mod request;
 mod serve;

@@ -268,7 +268,7 @@ pub(super) fn wrap(text: &str, indent: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::view::{AttachmentView, NextHopView, PortDrops, TallyView, UnderlayView};
+    use crate::control::view::{AttachmentView, DropView, NextHopView, PortDrops, TallyView, UnderlayView};
 
     const LOTS: TallyView = TallyView { frames: u64::MAX, bytes: u64::MAX };
 

@@ -1,9 +1,10 @@
 //! What `causeway explain` says: plain values with stable field names (see [`crate::control::view`]).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a frame, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainView {
     /// Name of the port that the frame comes in at.
     pub port: String,
@@ -33,7 +34,7 @@ pub struct ExplainView {
 }
 
 /// A frame.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FrameView {
     /// Bytes of the whole frame.
     pub length: u64,
@@ -44,7 +45,7 @@ pub struct FrameView {
 }
 
 /// A header in words.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HeaderView {
     /// `IPv4 10.0.0.11 > 10.0.0.12`.
     pub header: String,
@@ -53,7 +54,7 @@ pub struct HeaderView {
 }
 
 /// A step of the decision.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StepView {
     /// `arrive`, `learn`, `look up`, `forward`, `flood`, `host` or `drop`.
     pub step: String,
@@ -62,7 +63,7 @@ pub struct StepView {
 }
 
 /// A place that frames come from and go to.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SpotView {
     /// The place as text: `srv1 vlan 10`, `srv1 untagged`, or `10.0.0.12 vxlan`.
     pub place: String,
@@ -77,7 +78,7 @@ pub struct SpotView {
 }
 
 /// A source MAC.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SourceView {
     /// The MAC.
     pub mac: String,
@@ -91,7 +92,7 @@ pub struct SourceView {
 }
 
 /// A destination MAC.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DestinationView {
     /// The MAC.
     pub mac: String,
@@ -106,7 +107,7 @@ pub struct DestinationView {
 }
 
 /// A frame that leaves.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OutputView {
     /// Name of the port that it leaves through; for the Linux twin, the twin's port.
     pub port: String,
@@ -121,7 +122,7 @@ pub struct OutputView {
 }
 
 /// The next hop that was chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ChosenHop {
     /// Its MAC.
     pub mac: String,
@@ -134,7 +135,7 @@ pub struct ChosenHop {
 }
 
 /// A size and its limit.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FitView {
     /// Bytes that count: of the outer IP packet, or of the payload on a port.
     pub size: u64,
@@ -143,7 +144,7 @@ pub struct FitView {
 }
 
 /// A drop of the frame or of a copy.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainedDrop {
     /// The reason's label.
     pub reason: String,

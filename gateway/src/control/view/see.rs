@@ -1,9 +1,10 @@
 //! What `show drops --last`, `vteps`, `links`, `next-hops`, `health` and `version` print besides their counts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Drops of one segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VniDrops {
     /// Name of the segment.
     pub vni: String,
@@ -12,7 +13,7 @@ pub struct VniDrops {
 }
 
 /// Drops of what one VTEP sent, or was to be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VtepDrops {
     /// Its address.
     pub vtep: String,
@@ -21,7 +22,7 @@ pub struct VtepDrops {
 }
 
 /// A dropped frame.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LostView {
     /// Milliseconds since it was dropped.
     pub age_ms: u64,
@@ -44,7 +45,7 @@ pub struct LostView {
 }
 
 /// What a VTEP sends, seen in a sample of its packets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeerView {
     /// Packets looked at: under load one of a thousand.
     pub sampled: u64,
@@ -59,7 +60,7 @@ pub struct PeerView {
 }
 
 /// One line of `show links`: a port's device.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceView {
     /// The operator's name of the port.
     pub port: String,
@@ -97,7 +98,7 @@ pub struct DeviceView {
 }
 
 /// One line of `show next-hops`: a neighbour in the underlay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HopView {
     /// Port that packets leave through.
     pub port: String,
@@ -114,7 +115,7 @@ pub struct HopView {
 }
 
 /// What `show health` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthView {
     /// `ready` or `degraded`.
     pub state: String,
@@ -123,7 +124,7 @@ pub struct HealthView {
 }
 
 /// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemView {
     /// `link`, `vtep`, `worker`, `controller`, `fdb` or `vni`.
     pub subject: String,
@@ -136,7 +137,7 @@ pub struct ProblemView {
 }
 
 /// What `show version` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VersionView {
     /// Causeway's version.
     pub version: String,

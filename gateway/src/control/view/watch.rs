@@ -1,9 +1,10 @@
 //! What `causeway trace` prints.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One frame, seen at one place: a line of `trace --json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShotView {
     /// When, in nanoseconds since 1970 (exact to some tens of microseconds: workers read the clock seldom).
     pub time_ns: u64,
@@ -28,7 +29,7 @@ pub struct ShotView {
 }
 
 /// What the first line of a trace says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceHead {
     /// Names of the ports, in the order of the configuration.
     pub ports: Vec<String>,
@@ -41,7 +42,7 @@ pub struct TraceHead {
 }
 
 /// A line of a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TraceLine {
     /// The first line: every worker watches from here on.
@@ -53,7 +54,7 @@ pub enum TraceLine {
 }
 
 /// What was left out of a trace so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TraceStatus {
     /// Frames that found no buffer: more came than could be passed on.
     pub missed: u64,
