@@ -138,6 +138,36 @@ fn a_watched_file_is_taken_when_it_changes_and_a_wrong_one_is_not() {
     gateway.wait_log("SIGHUP changes nothing");
 }
 
+/// Linux refuses an address of a twin: nothing of the file is in force, and what was is.
+#[test]
+fn an_apply_that_fails_half_way_leaves_everything_as_it_was() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let yaml = Config::new(&lab)
+        .memory(&format!("{{file_prefix: test-{}}}", lab.gw()))
+        .port("up0", "mtu: 1600, underlay: {addresses: [10.0.0.11/24]}")
+        .port("up1", "mtu: 1600, underlay: {addresses: [10.0.9.11/24]}")
+        .access("srv1", "{vlan: 10, vni: 5001}")
+        .vni("vni: 5001, flood: {vteps: [10.0.0.12]}")
+        .text();
+    let gateway = Gateway::start(&lab, &yaml);
+    lab::run(&format!("ip -n {} addr add 10.0.9.99/32 dev lo", lab.twin()));
+    let next = other(&yaml, 1).replace("[10.0.0.11/24]", "[10.0.0.31/24]").replace("10.0.9.11/24", "10.0.9.99/24");
+    let file = lab.directory.join("next.yaml");
+    std::fs::write(&file, next.replace("source: [10.0.0.11", "source: [10.0.0.31")).expect("a file");
+    let refused = causeway(gateway.socket(), &["apply", file.to_str().expect("UTF-8")]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{why}");
+    assert!(why.contains("up1") && why.contains("10.0.9.99") && why.contains("Nothing has changed"), "{why}");
+    assert!(!has_vni(&gateway, "6001"));
+    // The first port's twin had its new address already.
+    let first = lab::run(&format!("ip -n {} addr show dev cw-up0", lab.twin()));
+    let second = lab::run(&format!("ip -n {} addr show dev cw-up1", lab.twin()));
+    assert!(first.contains("10.0.0.11/24") && !first.contains("10.0.0.31"), "{first}");
+    assert!(second.contains("10.0.9.11/24"), "{second}");
+    let (status, _, log) = gateway.stop();
+    assert!(status.success(), "{log}");
+}
+
 /// Killed under load and started again: what was learned is known, nothing of it is flooded. The gap is told.
 #[test]
 fn a_crash_under_load_forgets_no_mac() {

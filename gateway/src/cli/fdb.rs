@@ -151,7 +151,7 @@ pub fn fdb(what: What) -> Result<(), Refusal> {
             let filter = FdbFilter { vni, port, vtep, mac: mac.map(|mac| mac.to_string()), ..FdbFilter::default() };
             let done = ask(&socket.path(), &Request::act(Act::FdbFlush(filter)))?;
             let count = done["forgotten"].as_u64().unwrap_or_default();
-            print(&format!("{count} learned MAC{} forgotten\n", if count == 1 { " is" } else { "s are" }))
+            print(&format!("learned MACs forgotten: {count}\n"))
         }
     }
 }

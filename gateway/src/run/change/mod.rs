@@ -154,7 +154,8 @@ impl Changes {
 /// Puts a configuration in force, or leaves everything as it is: first at the twins, which the kernel may refuse to change.
 fn take(new: &Arc<Model>, control: &mut Control, underlay: &mut Underlay, now: Nanos) -> Done {
     control.would_take(new).map_err(|refusal| refusal.to_string())?;
-    underlay.change(control.configured(), new)?;
+    let stays = |error| format!("{error}. Nothing has changed: the configuration before stays in force");
+    underlay.change(control.configured(), new).map_err(stays)?;
     control.reload(Model::clone(new), now).map_err(|refusal| refusal.to_string())
 }
 
