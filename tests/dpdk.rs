@@ -3,7 +3,7 @@
 //! DPDK starts once in a process, so each test runs itself again as a process of its own.
 #![cfg(feature = "dpdk")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use config::types::{Api, Controllers, HugePages, Idle, Memory, Model, Port, Reload, State, Vtep, Workers};
 use gateway::dpdk::{self, Dpdk, DpdkDriver, Error, Mbuf};
 use gateway::driver::{BURST, Burst, Driver};
-use gateway::frame::{Frame, Pool, PortId};
+use gateway::frame::{Frame, Pool, PortId, TxOffload};
 
 /// Says to a process which test it is to run.
 const CASE: &str = "CAUSEWAY_DPDK_CASE";
@@ -297,6 +297,44 @@ fn an_empty_pool_gives_nothing_and_loses_nothing() {
     });
 }
 
+/// Devices that transmit one piece only get one piece, with the offloads that were asked for.
+#[test]
+fn frames_of_several_pieces_become_one_piece_each() {
+    alone("frames_of_several_pieces_become_one_piece_each", || {
+        let mut dpdk = open(&["net_ring0"], 1);
+        let driver = &mut dpdk.drivers[0];
+        let sent: Vec<Vec<u8>> = [60, 1000, 1800, 600, 2000].iter().map(|&len| pattern(len, len as u8)).collect();
+        let originals: Vec<Mbuf> = sent.iter().map(|bytes| frame(driver, bytes)).collect();
+        let pool = driver.pool();
+        let mut frames: Vec<Mbuf> = originals.iter().map(|one| pool.replica(one).expect("a buffer")).collect();
+        frames[1].set_offload(TxOffload { ipv4_checksum_at: 14, insert: None });
+        assert_eq!(frames.iter().map(Mbuf::pieces).collect::<Vec<_>>(), [1, 2, 2, 2, 2]);
+        let before = pool.in_use();
+        assert_eq!(pool.flatten(&mut frames), 5);
+        assert!(frames.iter().all(|frame| frame.pieces() == 1));
+        assert_eq!(frames.iter().map(bytes).collect::<Vec<_>>(), sent);
+        assert_eq!(pool.in_use(), before - 4, "a buffer each in place of two");
+        drop(originals);
+        assert_eq!(driver.tx(P0, &mut frames), sent.iter().map(|bytes| bytes.len() as u64).sum::<u64>());
+        assert_eq!(receive(driver).iter().map(bytes).collect::<Vec<_>>(), sent);
+
+        // Without a buffer the frames from the first of several pieces on wait as they are; one is enough to go on.
+        let pool = driver.pool();
+        let originals: Vec<Mbuf> =
+            [0, 2, 4].iter().map(|&at: &usize| pool.frame(&sent[at]).expect("a buffer")).collect();
+        let mut frames: Vec<Mbuf> = originals.iter().map(|one| pool.replica(one).expect("a buffer")).collect();
+        drop(originals);
+        let mut held: Vec<Mbuf> = std::iter::from_fn(|| pool.frame(&[0; 60])).collect();
+        assert_eq!(pool.flatten(&mut frames), 1);
+        assert_eq!(frames.iter().map(Mbuf::pieces).collect::<Vec<_>>(), [1, 2, 2]);
+        held.pop();
+        assert_eq!(pool.flatten(&mut frames), 3);
+        assert_eq!(frames.iter().map(bytes).collect::<Vec<_>>(), [0, 2, 4].map(|at: usize| sent[at].clone()));
+        drop((held, frames));
+        assert_eq!(driver.pool().in_use(), 0);
+    });
+}
+
 #[test]
 fn a_replica_is_equal_and_independent() {
     alone("a_replica_is_equal_and_independent", || {
@@ -579,10 +617,11 @@ fn two_gateways_run_at_once_with_different_prefixes_and_not_with_one() {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the holder runs");
-        let said = BufReader::new(child.stdout.take().expect("piped"))
-            .lines()
-            .map_while(Result::ok)
-            .find(|line| line == "open" || line.contains("file prefix"));
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut lines = output.by_ref().lines().map_while(Result::ok);
+        let said = lines.find(|line| line == "open" || line.contains("file prefix"));
+        // The pipe stays open for what the holder still has to say when it ends.
+        child.stdout = Some(output.into_inner());
         (child, said.expect("the holder says how it went"))
     };
     let id = std::process::id();

@@ -95,7 +95,7 @@ impl Driver for DpdkDriver {
     #[inline]
     fn tx(&mut self, port: PortId, frames: &mut Vec<Mbuf>) -> u64 {
         let Some(Some(queue)) = self.tx.get(port.index()) else { return 0 };
-        let ready = if queue.multi_segment { frames.len() } else { flatten(frames, &mut self.pool) };
+        let ready = if queue.multi_segment { frames.len() } else { self.pool.flatten(frames) };
         let (mut taken, mut bytes) = (0, 0);
         while taken < ready {
             let offered = (ready - taken).min(BURST);
@@ -135,17 +135,4 @@ fn forget_front(frames: &mut Vec<Mbuf>, count: usize) {
         start.copy_from(start.add(count), left);
         frames.set_len(left);
     }
-}
-
-/// Makes every frame one piece, and returns how many at the front are, in case the pool runs empty.
-fn flatten(frames: &mut [Mbuf], pool: &mut MbufPool) -> usize {
-    for (index, frame) in frames.iter_mut().enumerate() {
-        if frame.pieces() > 1 {
-            match pool.flat(frame) {
-                Some(flat) => *frame = flat,
-                None => return index,
-            }
-        }
-    }
-    frames.len()
 }

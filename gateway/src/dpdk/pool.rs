@@ -147,11 +147,25 @@ impl MbufPool {
     }
 
     /// `original` in one piece of its own; `None` when the pool is empty or `original` is longer than a buffer.
-    pub(super) fn flat(&mut self, original: &Mbuf) -> Option<Mbuf> {
+    fn flat(&mut self, original: &Mbuf) -> Option<Mbuf> {
         let copy = self.blank(original.len())?;
         gather(original, copy.piece().data(), original.len());
         inherit(copy.piece(), original.piece());
         Some(copy)
+    }
+
+    /// Makes every frame one piece, for devices that do not transmit several. Returns how many at the front are: fewer than
+    /// all when the pool runs empty, and the rest is as it was.
+    pub fn flatten(&mut self, frames: &mut [Mbuf]) -> usize {
+        for (index, frame) in frames.iter_mut().enumerate() {
+            if frame.pieces() > 1 {
+                match self.flat(frame) {
+                    Some(flat) => *frame = flat,
+                    None => return index,
+                }
+            }
+        }
+        frames.len()
     }
 
     /// A frame whose first bytes are a copy and whose rest are clones of `original`'s pieces.
