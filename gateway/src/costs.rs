@@ -80,6 +80,21 @@ impl Costs {
         self.interrupted += other.interrupted;
     }
 
+    /// Takes off what was there before.
+    pub fn subtract(&mut self, before: &Self) {
+        let pairs = self.stages.iter_mut().zip(&before.stages).chain(self.spans.iter_mut().zip(&before.spans));
+        let numbers = [
+            (&mut self.frames, &before.frames),
+            (&mut self.burst_cycles, &before.burst_cycles),
+            (&mut self.busy_cycles, &before.busy_cycles),
+            (&mut self.idle_cycles, &before.idle_cycles),
+            (&mut self.turns, &before.turns),
+            (&mut self.total_cycles, &before.total_cycles),
+            (&mut self.interrupted, &before.interrupted),
+        ];
+        pairs.chain(numbers).for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));
+    }
+
     /// Bursts that were timed.
     pub fn bursts(&self) -> u64 {
         self.spans.iter().sum()

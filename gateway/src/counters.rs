@@ -230,12 +230,19 @@ impl Counters {
             less(&mut mine.tx, theirs.tx);
             less(&mut mine.to_host, theirs.to_host);
             less(&mut mine.from_host, theirs.from_host);
+            mine.answered = mine.answered.saturating_sub(theirs.answered);
+            mine.told = mine.told.saturating_sub(theirs.told);
             mine.drops.iter_mut().zip(&theirs.drops).for_each(|(mine, theirs)| *mine = mine.saturating_sub(*theirs));
         }
         let flows = since.segments.iter_mut().zip(&before.segments);
         for (mine, theirs) in flows.chain(since.endpoints.iter_mut().zip(&before.endpoints)) {
             less(&mut mine.rx, theirs.rx);
             less(&mut mine.tx, theirs.tx);
+        }
+        since.costs.subtract(&before.costs);
+        for mine in &mut since.rules {
+            let theirs = before.rules.iter().find(|theirs| theirs.serial == mine.serial);
+            mine.frames = mine.frames.saturating_sub(theirs.map_or(0, |theirs| theirs.frames));
         }
         let numbers = [
             (&mut since.replicated, before.replicated),

@@ -124,7 +124,7 @@ impl Control {
         let learned = fdb.iter().filter(|(_, record)| record.is_learned());
         learned.for_each(|(key, _)| news.add(Subject::Mac(key)));
         // The cores have them already.
-        (0..self.cores.len()).for_each(|core| while self.news.next(core).is_some() {});
+        (0..self.cores.len()).for_each(|core| self.news.skip(core));
     }
 
     /// The next thing to remember: names where they changed, or up to `most` MACs.

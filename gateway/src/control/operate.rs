@@ -133,6 +133,7 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     let needed = Memory { buffer_size: old.memory.buffer_size, ..new.memory.clone() };
     differ("memory", old.memory != needed || new.memory.buffer_size > old.memory.buffer_size);
     differ("api", old.api != new.api);
+    differ("state", old.state != new.state);
     differ("fdb.size", old.fdb_size != new.fdb_size);
     differ("vtep.namespace", old.vtep.namespace != new.vtep.namespace);
     differ("control", old.control != new.control);

@@ -53,6 +53,8 @@ struct Port {
     tx: [u64; 2],
     to_host: [u64; 2],
     from_host: [u64; 2],
+    answered: u64,
+    told: u64,
     drops: HashMap<String, u64>,
 }
 
@@ -177,6 +179,8 @@ impl Port {
             tx: pair(port.tx),
             to_host: pair(port.to_host),
             from_host: pair(port.from_host),
+            answered: port.answered,
+            told: port.told,
             drops: drops.filter(|(_, count)| *count > 0).collect(),
         }
     }
@@ -188,6 +192,8 @@ impl Port {
             tx: tally(self.tx),
             to_host: tally(self.to_host),
             from_host: tally(self.from_host),
+            answered: self.answered,
+            told: self.told,
             ..PortCounters::default()
         };
         for &reason in DropReason::ALL {
