@@ -170,24 +170,28 @@ read = strict if sys.argv[1] == 'open' else plain
 samples = [sample for family in read(sys.stdin.read()) for sample in family.samples]
 print(len(samples))
 ";
-    let there = Command::new("python3").args(["-c", "import prometheus_client.openmetrics.parser"]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
+    let has_it = |python: &&str| {
+        let there = Command::new(python).args(["-c", "import prometheus_client.openmetrics.parser"]).output();
+        there.is_ok_and(|output| output.status.success())
+    };
+    // The distribution's package belongs to the distribution's interpreter.
+    let Some(python) = ["/usr/bin/python3", "python3"].into_iter().find(has_it) else {
         eprintln!("skipped: prometheus_reads_both_formats: python3-prometheus-client is not installed");
         return;
-    }
+    };
     let mut site = busy();
     let measures = measures(&mut site, 1000);
     let samples: usize = families(&measures).values().map(|family| family.samples.len()).sum();
     for (format, name) in [(Format::OpenMetrics, "open"), (Format::Prometheus, "plain")] {
-        let mut python = Command::new("python3")
+        let mut child = Command::new(python)
             .args(["-c", READER, name])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python");
         let text = page(&measures, format);
-        python.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
-        let output = python.wait_with_output().expect("it ends");
+        child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{name}: {text}");
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), samples.to_string(), "{name}");
     }

@@ -9,6 +9,7 @@ mod fdb;
 mod man;
 mod pcap;
 mod show;
+mod top;
 mod trace;
 
 use std::path::PathBuf;
@@ -117,6 +118,9 @@ enum Command {
         #[command(subcommand)]
         what: fdb::Log,
     },
+    /// Watch rates by port, VNI and VTEP, drops and the load of workers
+    #[command(after_help = top::HELP)]
+    Top(top::Top),
     /// Print the JSON Schema of the configuration file, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema,
@@ -206,6 +210,7 @@ pub fn main() -> ExitCode {
             Ok(code) => return code,
             Err(refusal) => Err(refusal),
         },
+        Command::Top(what) => top::top(what),
         Command::Bench(bench) => {
             crate::run::log::start("error");
             bench::bench(&bench)

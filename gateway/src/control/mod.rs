@@ -28,6 +28,7 @@ mod operate;
 pub mod overlay;
 mod show;
 mod strangers;
+pub mod top;
 pub mod view;
 pub mod watch;
 

@@ -116,6 +116,13 @@ pub fn answer(
             if text { render::drops(&drops).into() } else { json!(drops) }
         }
         Show::Explain(asked) => return explain(control, asked, &request.body, text, now),
+        Show::Top { limit } => {
+            let mut top = control.view_top(*limit, now);
+            for (index, port) in top.ports.iter_mut().enumerate() {
+                port.up = links.state(index).map(|link| link.up);
+            }
+            json!(top)
+        }
         Show::Workers => {
             let mut workers = control.view_workers();
             for (worker, queues) in workers.iter_mut().zip(&machine.queues) {

@@ -57,6 +57,11 @@ pub enum Show {
     Version,
     /// Worker cores.
     Workers,
+    /// The counters that rates are made of, from one moment.
+    Top {
+        /// At most so many ports, VNIs and VTEPs of each kind.
+        limit: usize,
+    },
     /// Controllers and what they have in force.
     Controllers,
     /// Who has which IP address, for ARP and neighbour suppression.

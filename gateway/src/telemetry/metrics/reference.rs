@@ -34,7 +34,8 @@ Ports, VLANs of ports, VNIs and VTEPs have series of their own up to `metrics.li
 which its frames were dropped; a port has 16 and one for each reason there is; a worker has some 45. Each scrape asks the workers for their counters, as `causeway show` does; forwarding does not wait for it. At
 most 8 clients are served at once, each for at most 10 seconds.
 
-Counters start at 0 with the gateway, and a VNI's or VTEP's own start at 0 when it comes.
+Counters start at 0 with the gateway, or where they were when it keeps its state, and again when an operator clears them; a
+VNI's or VTEP's own start at 0 when it comes. Prometheus takes both for what they are.
 ";
 
 /// The page on metrics.

@@ -1,0 +1,261 @@
+//! Rates as tables: on a terminal as many rows as fit, as text all that moved.
+
+use gateway::telemetry::table::{Side, Table};
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{self, Block, Borders, Cell, Row};
+
+use super::rates::{Rates, Traffic};
+
+/// Columns of traffic.
+const TRAFFIC: [(&str, Side); 7] = [
+    ("", Side::Left),
+    ("STATE", Side::Left),
+    ("IN PPS", Side::Right),
+    ("IN BPS", Side::Right),
+    ("OUT PPS", Side::Right),
+    ("OUT BPS", Side::Right),
+    ("DROPS/S", Side::Right),
+];
+/// Columns of workers.
+const WORKERS: [(&str, Side); 6] = [
+    ("CORE", Side::Right),
+    ("LOAD", Side::Right),
+    ("IN PPS", Side::Right),
+    ("OUT PPS", Side::Right),
+    ("BURST", Side::Right),
+    ("CYCLES", Side::Right),
+];
+/// Columns of drops.
+const DROPS: [(&str, Side); 3] = [("REASON", Side::Left), ("DROPS/S", Side::Right), ("TOTAL", Side::Right)];
+
+/// A rate as people read it.
+pub fn short(rate: f64) -> String {
+    match rate {
+        rate if rate <= 0.0 => "0".into(),
+        rate if rate < 9.95 => format!("{rate:.1}"),
+        rate => gateway::telemetry::table::short(rate.round() as u64),
+    }
+}
+
+fn traffic(row: &Traffic) -> [String; 7] {
+    let state = match row.up {
+        Some(true) => "up",
+        Some(false) => "down",
+        None => "",
+    };
+    [
+        row.name.clone(),
+        state.into(),
+        short(row.rx_frames),
+        short(row.rx_bits),
+        short(row.tx_frames),
+        short(row.tx_bits),
+        short(row.dropped),
+    ]
+}
+
+fn workers(rates: &Rates) -> Vec<[String; 6]> {
+    let row = |worker: &super::rates::Load| {
+        [
+            worker.core.to_string(),
+            format!("{:.0}%", worker.load * 100.0),
+            short(worker.rx_frames),
+            short(worker.tx_frames),
+            format!("{:.1}", worker.burst),
+            worker.cycles_per_frame.map_or("-".into(), |cycles| format!("{cycles:.0}")),
+        ]
+    };
+    rates.workers.iter().map(row).collect()
+}
+
+fn drops(rates: &Rates) -> Vec<[String; 3]> {
+    let row = |drop: &super::rates::Drops| {
+        [drop.reason.clone(), short(drop.frames), gateway::telemetry::table::short(drop.total)]
+    };
+    rates.drops.iter().map(row).collect()
+}
+
+/// All of it as text. VNIs and VTEPs without traffic are counted, not listed.
+pub fn text(rates: &Rates) -> String {
+    let mut text = format!("Rates over {:.1} s\n", rates.seconds);
+    section(&mut text, "Workers", &WORKERS, workers(rates));
+    section(&mut text, "Ports", &TRAFFIC, rates.ports.iter().map(traffic).collect());
+    for (title, rows) in [("VNIs", &rates.vnis), ("VTEPs", &rates.vteps)] {
+        let moved: Vec<_> = rows.iter().filter(|row| row.rx_frames + row.tx_frames + row.dropped > 0.0).collect();
+        let still = rows.len() - moved.len();
+        section(&mut text, title, &TRAFFIC, moved.into_iter().map(traffic).collect());
+        if still > 0 {
+            text.push_str(&format!("{still} without traffic\n"));
+        }
+    }
+    section(&mut text, "Drops", &DROPS, drops(rates));
+    if rates.left_out > 0 {
+        text.push_str(&format!("\n{} more ports, VNIs and VTEPs: ask for them with --limit\n", rates.left_out));
+    }
+    text
+}
+
+fn section<const N: usize>(
+    text: &mut String,
+    title: &str,
+    columns: &[(&'static str, Side); N],
+    rows: Vec<[String; N]>,
+) {
+    text.push_str(&format!("\n{title}\n"));
+    if rows.is_empty() {
+        return;
+    }
+    let mut table = Table::new(columns);
+    rows.into_iter().for_each(|row| table.row(row));
+    text.push_str(&table.to_string());
+}
+
+/// Draws the screen. `status` is the last line.
+pub fn screen(frame: &mut Frame<'_>, rates: &Rates, heading: &str, status: &str) {
+    let tall = |rows: usize| rows as u16 + 3;
+    let [head, upper, ports, lower, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Max(tall(rates.workers.len().max(rates.drops.len().min(8)))),
+        Constraint::Max(tall(rates.ports.len())),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let sum = |of: fn(&Traffic) -> f64| short(rates.ports.iter().map(of).sum());
+    let totals = format!(
+        "{heading}  in {} pps {} bps  out {} pps {} bps  dropped {}/s",
+        sum(|port| port.rx_frames),
+        sum(|port| port.rx_bits),
+        sum(|port| port.tx_frames),
+        sum(|port| port.tx_bits),
+        short(rates.drops.iter().map(|drop| drop.frames).sum()),
+    );
+    frame.render_widget(Line::from(Span::styled(totals, Style::new().add_modifier(Modifier::BOLD))), head);
+    let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(upper);
+    table(frame, left, "Workers", &WORKERS, workers(rates), |row| {
+        let busy = row[1].trim_end_matches('%').parse::<u32>().is_ok_and(|load| load >= 90);
+        if busy { Style::new().fg(Color::Yellow) } else { Style::new() }
+    });
+    let red_when = |yes: bool| if yes { Style::new().fg(Color::Red) } else { Style::new() };
+    table(frame, right, "Drops", &DROPS, drops(rates), |row| red_when(row[1] != "0"));
+    let rows = |rows: &[Traffic]| rows.iter().map(traffic).collect::<Vec<_>>();
+    let style = |row: &[String; 7]| red_when(row[1] == "down");
+    table(frame, ports, "Ports", &TRAFFIC, rows(&rates.ports), style);
+    let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(lower);
+    table(frame, left, "VNIs, the busiest first", &TRAFFIC, rows(&rates.vnis), style);
+    table(frame, right, "VTEPs, the busiest first", &TRAFFIC, rows(&rates.vteps), style);
+    frame.render_widget(Line::from(Span::styled(status, Style::new().add_modifier(Modifier::DIM))), foot);
+}
+
+fn table<const N: usize>(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: &str,
+    columns: &[(&'static str, Side); N],
+    rows: Vec<[String; N]>,
+    style: impl Fn(&[String; N]) -> Style,
+) {
+    let align = |column: usize| if columns[column].1 == Side::Left { Alignment::Left } else { Alignment::Right };
+    let cells = |texts: Vec<String>| {
+        let cells = texts.into_iter().enumerate();
+        Row::new(cells.map(|(column, text)| Cell::from(Line::from(text).alignment(align(column)))).collect::<Vec<_>>())
+    };
+    let shown = usize::from(area.height.saturating_sub(3));
+    let title = match rows.len() > shown {
+        true => format!(" {title} ({shown} of {}) ", rows.len()),
+        false => format!(" {title} "),
+    };
+    let widths: Vec<Constraint> = columns
+        .iter()
+        .enumerate()
+        .map(|(column, (name, side))| {
+            let widest = rows.iter().take(shown).map(|row| row[column].chars().count()).chain([name.len()]).max();
+            let widest = widest.unwrap_or(0) as u16;
+            if *side == Side::Left && column == 0 { Constraint::Fill(1) } else { Constraint::Length(widest.max(5)) }
+        })
+        .collect();
+    let heading = cells(columns.iter().map(|(name, _)| (*name).to_owned()).collect());
+    let body = rows.into_iter().take(shown).map(|row| {
+        let style = style(&row);
+        cells(row.into()).style(style)
+    });
+    let table = widgets::Table::new(body.collect::<Vec<_>>(), widths)
+        .header(heading.style(Style::new().add_modifier(Modifier::DIM)))
+        .block(Block::new().borders(Borders::TOP).title(title));
+    frame.render_widget(table, area);
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::super::rates::{Drops, Load};
+    use super::*;
+
+    fn rates() -> Rates {
+        let row = |name: &str, frames: f64, up| Traffic {
+            name: name.into(),
+            rx_frames: frames,
+            rx_bits: frames * 512.0,
+            up,
+            ..Traffic::default()
+        };
+        Rates {
+            seconds: 1.0,
+            ports: vec![row("up0", 1_500_000.0, Some(true)), row("srv1", 3.5, Some(false))],
+            vnis: (0..100).map(|number| row(&format!("vni-{number}"), 100.0 - f64::from(number), None)).collect(),
+            vteps: vec![row("10.0.0.12 vxlan", 0.0, Some(true))],
+            drops: vec![Drops { reason: "unknown-vlan".into(), frames: 12.0, total: 34 }],
+            workers: vec![Load { core: 2, load: 0.97, burst: 31.5, cycles_per_frame: Some(48.0), ..Load::default() }],
+            left_out: 7,
+        }
+    }
+
+    fn drawn(width: u16, height: u16) -> Vec<String> {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
+        terminal.draw(|frame| screen(frame, &rates(), "causeway top", "q quits")).expect("drawn");
+        let buffer = terminal.backend().buffer();
+        let cells = buffer.content.chunks(usize::from(width));
+        cells.map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_screen_shows_every_part_and_says_what_did_not_fit() {
+        let lines = drawn(120, 30);
+        let all = lines.join("\n");
+        assert!(lines[0].starts_with("causeway top  in 1.50M pps 768M bps"), "{all}");
+        for part in
+            ["Workers", "97%", "48", "unknown-vlan", "up0", "down", "vni-0", "10.0.0.12 vxlan", "VNIs, the busiest"]
+        {
+            assert!(all.contains(part), "{part}:\n{all}");
+        }
+        assert!(all.contains("of 100)"), "{all}");
+        assert_eq!(lines.last().map(String::as_str), Some("q quits"), "{all}");
+    }
+
+    #[test]
+    fn any_size_of_terminal_can_be_drawn_on() {
+        for (width, height) in [(1, 1), (3, 2), (20, 5), (80, 24), (40, 100), (300, 3)] {
+            assert_eq!(drawn(width, height).len(), usize::from(height));
+        }
+    }
+
+    #[test]
+    fn as_text_what_stands_still_is_counted() {
+        let text = text(&rates());
+        assert!(text.contains("Workers\nCORE  LOAD  IN PPS"), "{text}");
+        assert!(text.contains("VTEPs\n1 without traffic\n"), "{text}");
+        assert!(text.contains("unknown-vlan     12.0") || text.contains("unknown-vlan       12"), "{text}");
+        assert!(text.ends_with("7 more ports, VNIs and VTEPs: ask for them with --limit\n"), "{text}");
+    }
+
+    #[test]
+    fn rates_are_short() {
+        let all = [0.0, 0.25, 9.94, 9.96, 99_999.0, 1_234_567.0].map(short);
+        assert_eq!(all, ["0", "0.2", "9.9", "10", "99999", "1.23M"]);
+    }
+}
