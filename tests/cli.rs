@@ -164,6 +164,26 @@ fn help_teaches_with_examples() {
     }
 }
 
+/// clap wraps at 100 columns; a line break of the source inside a sentence would leave a word alone on its line.
+#[test]
+fn help_is_wrapped_once() {
+    for arguments in [["run", "--help"], ["apply", "--help"], ["doctor", "--help"]] {
+        let text = printed(&causeway(&arguments));
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| !pair[0].is_empty() && !pair[1].is_empty()) {
+            let prose = |line: &str| !line.starts_with(' ') && !line.ends_with(':');
+            let next = pair[1].split(' ').next().unwrap_or_default().len();
+            let short = pair[0].len() + 1 + next <= 80;
+            assert!(
+                !(prose(pair[0]) && prose(pair[1]) && short),
+                "{arguments:?}: broken off early:\n{}\n{}",
+                pair[0],
+                pair[1]
+            );
+        }
+    }
+}
+
 #[test]
 fn completions_and_schema_are_printed() {
     for shell in ["bash", "zsh", "fish"] {

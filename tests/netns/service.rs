@@ -142,7 +142,7 @@ fn the_rights_of_the_unit_suffice_and_most_are_given_up() {
     let (net_admin, sys_admin) = (bit(12), bit(21));
     for (name, held) in rights(&gateway) {
         let most = match name.as_str() {
-            "worker-0" | "to-twins" | "twin-up0" | "api" | "signals" => 0,
+            "worker-0" | "to-twins" | "twin-up0" | "api" | "signals" | "reload" => 0,
             "underlay" => net_admin,
             "causeway" => net_admin | sys_admin,
             // DPDK's own threads keep what the start took, never more.

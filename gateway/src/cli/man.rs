@@ -45,16 +45,21 @@ fn pages(command: &Command, directory: &Path) -> io::Result<()> {
     fs::write(directory.join(man.get_filename()), page)
 }
 
-/// The end of the help, line by line as it is.
+/// The end of the help: prose flows, and indented lines stay as they are.
 fn examples(page: &mut Vec<u8>, text: &str) -> io::Result<()> {
     let (title, text) = match text.split_once('\n') {
         Some((first, rest)) if first.starts_with("Example") => ("EXAMPLES", rest),
         _ => ("NOTES", text),
     };
-    writeln!(page, ".SH {title}\n.nf")?;
+    writeln!(page, ".SH {title}")?;
     for line in text.lines() {
         // A point or an apostrophe at the start would be a command, and hyphens shall stay hyphens when copied.
-        writeln!(page, "\\&{}", line.replace('\\', "\\\\").replace('-', "\\-"))?;
+        let safe = format!("\\&{}", line.replace('\\', "\\\\").replace('-', "\\-"));
+        match line {
+            "" => writeln!(page, ".PP")?,
+            line if line.starts_with(' ') => writeln!(page, ".nf\n{safe}\n.fi")?,
+            _ => writeln!(page, "{safe}")?,
+        }
     }
-    writeln!(page, ".fi")
+    Ok(())
 }

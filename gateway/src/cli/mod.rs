@@ -6,6 +6,7 @@ mod check;
 mod doctor;
 mod explain;
 mod fdb;
+mod help;
 mod man;
 mod pcap;
 mod show;
@@ -15,7 +16,7 @@ mod trace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueHint};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 const LONG_ABOUT: &str = "\
 Causeway bridges VLANs of physical ports into VXLAN and Geneve networks.
@@ -197,9 +198,16 @@ impl Socket {
 /// Why a command did not do what was asked: one line, the cure included.
 type Refusal = String;
 
+/// All of the command line.
+fn command() -> clap::Command {
+    help::flowing(Cli::command())
+}
+
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let matches = command().get_matches();
+    let asked = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = match asked.command {
         Command::Run { config, socket, log } => {
             crate::run::log::start(&log);
             crate::run::run(&config, &socket.path())
@@ -225,10 +233,10 @@ pub fn main() -> ExitCode {
         Command::Counters { what } => fdb::counters(what),
         Command::Log { what } => fdb::log(what),
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
-        Command::Man { directory } => man::man(Cli::command(), &directory),
+        Command::Man { directory } => man::man(command(), &directory),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut script);
+            clap_complete::generate(shell, &mut command(), "causeway", &mut script);
             show::print(&String::from_utf8_lossy(&script))
         }
     };
@@ -247,6 +255,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

@@ -71,7 +71,7 @@ impl Lines {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
                 "no gateway listens on {shown}; start it with 'causeway run -c FILE', or name its socket with --socket"
             ),
-            ErrorKind::PermissionDenied => format!("not allowed to talk to the gateway on {shown}; run this as root"),
+            ErrorKind::PermissionDenied => format!("not allowed to talk to the gateway on {shown}; run this as root, or be in the socket's group (api.group)"),
             _ => format!("cannot reach a gateway on {shown} ({error}); name its socket with --socket"),
         })?;
         let mut lines = Self { socket: shown.to_string(), stream: BufReader::new(stream) };

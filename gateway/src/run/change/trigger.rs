@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use config::types::Reload;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use gateway::rights;
 
 use super::ask::Orders;
 use crate::run::desk::Message;
@@ -31,7 +32,10 @@ pub enum Wish {
 pub fn start(file: &Path, settings: Reload, tell: Sender<Message>) -> Result<Sender<Wish>, String> {
     let (wish, wishes) = unbounded();
     let (file, orders) = (file.to_owned(), Orders(tell));
-    let follow = move || follow(&file, settings, &orders, &wishes);
+    let follow = move || {
+        rights::keep(rights::NONE);
+        follow(&file, settings, &orders, &wishes);
+    };
     let spawned = thread::Builder::new().name("reload".into()).spawn(follow);
     spawned.map(|_| wish).map_err(|error| format!("cannot start the thread that reads the configuration ({error})"))
 }

@@ -27,6 +27,7 @@ use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use mio::{Poll, Waker};
 
 use crate::control::overlay::{Change, Feedback};
+use crate::rights::{self, Rights};
 use crate::source::error::UnderlayError;
 use crate::source::namespace::Namespace;
 
@@ -89,6 +90,8 @@ impl Evpn {
         let thread = std::thread::Builder::new().name("evpn".into()).spawn(move || {
             match thread::Worker::open(settings, poll, tell) {
                 Ok(worker) => {
+                    // It has entered its namespace; devices and neighbours are all that is left.
+                    rights::keep(Rights::NET_ADMIN);
                     let _ = ready.send(Ok(()));
                     worker.work(&todo);
                 }

@@ -19,6 +19,7 @@ use super::status::Board;
 use super::wanted::{Facts, Wanted};
 use crate::control::overlay::{Change, Feedback};
 use crate::control::view::{ControllerView, PortView};
+use crate::rights;
 
 /// A database at rest for this long is looked at as a whole: controllers change one thing in several transactions.
 const REST: Duration = Duration::from_millis(20);
@@ -106,7 +107,11 @@ impl Follower {
         };
         let board = Arc::new(Mutex::new(Board::new(&settings.facts.name, &target.to_string(), Instant::now())));
         let shared = Arc::clone(&board);
-        let work = move || Work::new(settings, outside, server, target, shared).run(&ears);
+        let work = move || {
+            // An ovsdb-server that it starts needs none either.
+            rights::keep(rights::NONE);
+            Work::new(settings, outside, server, target, shared).run(&ears)
+        };
         let thread = thread::Builder::new().name("ovsdb".into()).spawn(work);
         let thread = thread.map_err(|error| format!("cannot start the thread that follows OVSDB ({error})"))?;
         Ok(Self { told: Some(told), board, thread: Some(thread) })
