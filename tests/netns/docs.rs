@@ -187,8 +187,10 @@ fn plain(line: &str, known: &[&str]) -> String {
         if core.is_empty() || known.contains(&core) {
             return word.to_owned();
         }
-        let is_mac =
-            core.len() == 17 && core.split(':').filter(|byte| u8::from_str_radix(byte, 16).is_ok()).count() == 6;
+        // Tables may cut it.
+        let bytes: Vec<&str> = core.split(':').collect();
+        let is_byte = |byte: &&str| byte.len() == 2 && u8::from_str_radix(byte, 16).is_ok();
+        let is_mac = bytes.len() > 4 && bytes.iter().all(is_byte);
         if is_mac {
             return if core.starts_with("02:00:00:00:ee:") { word.to_owned() } else { word.replace(core, "MAC") };
         }

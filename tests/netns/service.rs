@@ -100,6 +100,10 @@ fn a_stuck_worker_is_told_of_and_the_watchdog_goes_hungry_until_it_moves() {
     };
     manager.wait("STATUS=the worker of core 1 does not move");
     gateway.wait_log("core 1: its worker has not moved for 2.");
+    let well = health(&gateway);
+    let problems = well["problems"].as_array().expect("a list");
+    let told = |one: &serde_json::Value| one["subject"] == "worker" && one["name"] == "1";
+    assert!(well["state"] == "degraded" && problems.iter().any(told), "{well}");
     // Ten times as long as the watchdog waits.
     manager.socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
     assert_eq!(manager.hear(), None, "the watchdog must not be fed while a worker is stuck");
@@ -108,6 +112,8 @@ fn a_stuck_worker_is_told_of_and_the_watchdog_goes_hungry_until_it_moves() {
     manager.wait("STATUS=forwarding: 3 ports");
     manager.wait("WATCHDOG=1");
     gateway.wait_log("core 1: its worker moves again");
+    let well = health(&gateway).to_string();
+    assert!(!well.contains("worker"), "{well}");
     forwards(&lab);
 }
 
@@ -152,6 +158,13 @@ fn the_rights_of_the_unit_suffice_and_most_are_given_up() {
     }
     let (status, _, log) = gateway.stop();
     assert!(status.success() && !log.contains("could not be given up"), "{log}");
+}
+
+/// What `causeway show health` says, whatever its exit status.
+fn health(gateway: &Gateway) -> serde_json::Value {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_causeway"));
+    let output = command.args(["show", "health", "--json", "--socket"]).arg(gateway.socket()).output();
+    serde_json::from_slice(&output.expect("the binary starts").stdout).expect("JSON")
 }
 
 /// The number of the thread of this name.

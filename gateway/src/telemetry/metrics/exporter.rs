@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::page::{Format, page};
 use crate::control::measures::Measures;
+use crate::rights;
 
 /// Longest request with its headers.
 const LONGEST: usize = 8 * 1024;
@@ -81,7 +82,10 @@ impl Door {
         let listener = Arc::new(TcpListener::bind(at)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (ours, stopped) = (Arc::clone(&listener), Arc::clone(&stop));
-        let acceptor = thread::Builder::new().name("metrics".into()).spawn(move || accept(&ours, &stopped, &source))?;
+        let acceptor = thread::Builder::new().name("metrics".into()).spawn(move || {
+            rights::keep(rights::NONE);
+            accept(&ours, &stopped, &source);
+        })?;
         Ok(Self { listener, stop, acceptor: Some(acceptor) })
     }
 }
