@@ -13,6 +13,8 @@ mod frames;
 mod hostile;
 #[path = "property/order.rs"]
 mod order;
+#[path = "property/ovsdb.rs"]
+mod ovsdb;
 #[path = "property/same.rs"]
 mod same;
 #[path = "property/watched.rs"]

@@ -50,7 +50,12 @@ impl Control {
             held.neighbours.retain(|number, _| numbers.contains(number));
             held.segments.clone_from(segments);
             held.update(&change);
-            // Everything is assigned with the new numbers.
+            // MACs that go are not among those that are assigned with the new numbers.
+            for &(number, mac, _) in change.macs.iter().filter(|(.., remote)| remote.is_none()) {
+                if self.overlays.owners.get(&number) == Some(&controller) {
+                    self.assign_remote(number, mac, None);
+                }
+            }
             self.recompile(now);
             return;
         }

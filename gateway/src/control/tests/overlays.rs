@@ -116,6 +116,18 @@ fn macs_alone_do_not_compile_anew() {
     assert!(gateway.at(FIRST, 7).is_none() && gateway.is_behind(FIRST, 8, "10.0.0.21"));
 }
 
+/// A MAC that goes while its segment changes is gone.
+#[test]
+fn a_mac_goes_in_the_same_word_as_its_segment_changes() {
+    let mut gateway = Gateway::new(OFFICE);
+    let first = segment(FIRST, all(&["10.0.0.21", "10.0.0.22"]));
+    gateway.says(Controller::Ovsdb, Some(vec![first]), macs(FIRST, &[(7, Some("10.0.0.21")), (8, Some("10.0.0.22"))]));
+    let other = segment(FIRST, all(&["10.0.0.21"]));
+    gateway.says(Controller::Ovsdb, Some(vec![other]), macs(FIRST, &[(7, None)]));
+    assert!(gateway.at(FIRST, 7).is_none());
+    assert!(gateway.at(FIRST, 8).is_none(), "its VTEP is no longer one of the segment's");
+}
+
 /// What the operator wrote stands: static MACs, bindings, the flood list. The controller adds to it.
 #[test]
 fn a_segment_of_the_file_takes_a_controllers_vteps_and_macs_and_keeps_its_own() {
