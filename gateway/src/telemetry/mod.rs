@@ -11,7 +11,7 @@
 //! < {"ok":{"forgotten":3}}
 //! > {"show":"ports","every_ms":1000}
 //! < {"ok":…}                           and again every second, until the client closes the connection
-//! > {"follow":…}
+//! > {"follow":"trace","port":"srv1","count":10}
 //! < {"ok":…}                           a line an event; the last is {"end":"why"}
 //! > {"do":"plan","file":"gw.yaml","bytes":1234}
 //! > …                                  1,234 bytes of YAML

@@ -181,3 +181,117 @@ pub fn version(version: &VersionView) -> String {
         cores.join(", "),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::view::{NextHopView, PeerView, PortDrops, ProblemView, TallyView, VniDrops, VtepDrops};
+    use crate::telemetry::render::WIDTH;
+
+    const LONG: &str = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff";
+    const NAME: &str = "a-name-that-is-longer-than-most";
+    const LOTS: TallyView = TallyView { frames: u64::MAX, bytes: u64::MAX };
+
+    fn lost() -> LostView {
+        LostView {
+            age_ms: u64::MAX / 2,
+            core: 63,
+            port: NAME.into(),
+            vni: Some(NAME.into()),
+            from: Some(format!("{LONG} geneve")),
+            to: Some(format!("{LONG} vxlan")),
+            length: 9234,
+            headers: format!("02:00:00:00:00:01 > 02:00:00:00:00:02, IPv6 {LONG} > {LONG}, UDP 65535 > 65535"),
+            hex: String::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_wider_than_a_hundred_columns() {
+        let drop = DropView {
+            reason: "untagged-not-allowed".into(),
+            meaning: "word ".repeat(40),
+            cure: "word ".repeat(40),
+            frames: u64::MAX,
+            ports: vec![PortDrops { port: NAME.into(), frames: u64::MAX }],
+            vnis: vec![VniDrops { vni: NAME.into(), frames: u64::MAX }; 9],
+            vteps: vec![VtepDrops { vtep: LONG.into(), frames: u64::MAX }; 9],
+            last: vec![lost(); 2],
+        };
+        let hop = NextHopView {
+            port: NAME.into(),
+            gateway: Some(LONG.into()),
+            mac: Some("02:00:00:00:00:01".into()),
+            neighbour: "resolved".into(),
+            weight: 9,
+        };
+        let whole = VtepView {
+            vtep: LONG.into(),
+            encap: "geneve".into(),
+            origin: "configured".into(),
+            state: "resolving".into(),
+            hint: Some("word ".repeat(40)),
+            next_hops: vec![hop],
+            vnis: vec![NAME.into(); 64],
+            vni_count: 99_999,
+            macs: u64::MAX,
+            last_seen: Some(u64::MAX),
+            sends: Some(PeerView {
+                sampled: u64::MAX,
+                lowest_source_port: 65_535,
+                highest_source_port: 65_535,
+                checksums: "computed".into(),
+                reserved_bits: u64::MAX,
+            }),
+            rx: LOTS,
+            tx: LOTS,
+        };
+        let device = DeviceView {
+            port: NAME.into(),
+            device: "0000:3b:00.0".into(),
+            driver: "net_a_driver_of_a_long_name".into(),
+            up: true,
+            speed_mbps: Some(400_000),
+            numa_node: Some(7),
+            rx_queues: 64,
+            tx_queues: 64,
+            offloads: vec!["rx-ip-checksum".into(); 8],
+            rx_missed: u64::MAX,
+            rx_errors: u64::MAX,
+            rx_no_buffer: u64::MAX,
+            tx_errors: u64::MAX,
+            ..DeviceView::default()
+        };
+        let neighbour = HopView {
+            port: NAME.into(),
+            address: Some(LONG.into()),
+            mac: Some("02:00:00:00:00:01".into()),
+            state: "resolving".into(),
+            vteps: vec![LONG.into(); 2],
+            vtep_count: 99_999,
+        };
+        let ill = ProblemView {
+            subject: "vtep".into(),
+            name: LONG.into(),
+            problem: "word ".repeat(40),
+            cure: "word ".repeat(40),
+        };
+        let all = [
+            drops(&[drop]),
+            vtep(&whole),
+            links(&[device]),
+            next_hops(&[neighbour]),
+            health(&HealthView::of(vec![ill])),
+        ];
+        for line in all.iter().flat_map(|text| text.lines()) {
+            assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+        }
+    }
+
+    #[test]
+    fn many_names_are_cut_short_the_most_frequent_first() {
+        let counted = (1..=6).map(|number| (number, number.to_string())).collect();
+        assert_eq!(first(counted), ["6", "5", "4", "3", "2 more"]);
+        assert_eq!((ago(3_250), ago(65_000), ago(3_700_000)), ("3.2 s".into(), "1 min 5 s".into(), "1 h 1 min".into()));
+    }
+}
