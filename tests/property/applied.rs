@@ -109,12 +109,14 @@ fn yaml(choices: &Choices) -> String {
     text
 }
 
-/// Everything that a gateway tells of itself, without what it counted.
+/// Everything that a gateway tells of itself, without what it counted and noticed.
 fn told(site: &Site) -> String {
     let control = &site.control;
     let macs: Vec<_> = control.view_fdb(&FdbFilter::default(), site.now).collect();
     let mut vteps = control.view_vteps();
     vteps.sort_by_key(|vtep| (vtep.vtep.clone(), vtep.encap.clone()));
+    // What peers sent is no state.
+    vteps.iter_mut().for_each(|vtep| (vtep.last_seen, vtep.sends) = (None, None));
     let mut macs: Vec<String> = macs.iter().map(|mac| format!("{mac:?}")).collect();
     macs.sort();
     let mut text = String::new();
