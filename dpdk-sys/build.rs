@@ -35,6 +35,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_mempool_in_use_count",
     "rte_pktmbuf_pool_create",
     "rte_strerror",
+    "rte_telemetry_register_cmd",
     "rte_thread_register",
     "rte_thread_unregister",
 ];
@@ -59,7 +60,7 @@ fn main() {
         println!("cargo::rustc-link-search=native={}", path.display());
     }
     // Shared libraries: EAL then loads the drivers as plugins from DPDK's own directory, whichever the host has.
-    for name in ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_eal"] {
+    for name in ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_telemetry", "rte_eal"] {
         println!("cargo::rustc-link-lib=dylib={name}");
     }
     // Reaches the build scripts of direct dependants as DEP_DPDK_VERSION.

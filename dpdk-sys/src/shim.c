@@ -44,6 +44,30 @@ uint16_t cw_external_refcnt(const struct rte_mbuf *frame)
 	return rte_mbuf_ext_refcnt_read(frame->shinfo);
 }
 
+void cw_tel_list(struct rte_tel_data *data)
+{
+	rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
+}
+
+int cw_tel_name(struct rte_tel_data *data, const char *name)
+{
+	return rte_tel_data_add_array_string(data, name);
+}
+
+void cw_tel_numbers(struct rte_tel_data *data)
+{
+	rte_tel_data_start_dict(data);
+}
+
+int cw_tel_number(struct rte_tel_data *data, const char *name, uint64_t number)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+	return rte_tel_data_add_dict_uint(data, name, number);
+#else
+	return rte_tel_data_add_dict_u64(data, name, number);
+#endif
+}
+
 uint64_t cw_cycles(void)
 {
 	return rte_rdtsc();

@@ -15,6 +15,7 @@
 #include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_telemetry.h>
 #include <rte_version.h>
 
 /* Where the C compiler puts the fields of an mbuf, in bytes, and other small numbers. */
@@ -85,6 +86,10 @@ void cw_free_segment(struct rte_mbuf *segment);
 void cw_attach(struct rte_mbuf *clone, struct rte_mbuf *piece);
 uint16_t cw_data_room(struct rte_mempool *pool);
 uint16_t cw_external_refcnt(const struct rte_mbuf *frame);
+void cw_tel_list(struct rte_tel_data *data);
+int cw_tel_name(struct rte_tel_data *data, const char *name);
+void cw_tel_numbers(struct rte_tel_data *data);
+int cw_tel_number(struct rte_tel_data *data, const char *name, uint64_t number);
 uint64_t cw_cycles(void);
 int cw_errno(void);
 int cw_link_state(uint16_t port, struct cw_link *link);

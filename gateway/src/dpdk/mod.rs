@@ -18,6 +18,7 @@ mod log;
 mod mbuf;
 mod pool;
 mod port;
+pub mod telemetry;
 
 use config::types::Model;
 

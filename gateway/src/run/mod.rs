@@ -17,6 +17,8 @@ mod pulse;
 mod service;
 pub mod signals;
 mod state;
+#[cfg(feature = "dpdk")]
+mod telemetry;
 mod trace;
 mod twins;
 mod underlay;
@@ -352,6 +354,10 @@ mod devices {
         let pools = opened.drivers.iter_mut().map(|driver| driver.pool().clone()).collect();
         let machine = machine(&opened, &start.model);
         let eal = opened.eal.clone();
+        let ask = start.tell.clone();
+        let teller =
+            move |command: &str, name: &str| super::telemetry::tell(&super::measure(&ask).ok()?, command, name);
+        let _telling = dpdk::telemetry::Telling::start(&eal, super::telemetry::COMMANDS, Box::new(teller));
         let enter = move || eal.register_thread().map_err(|error| error.to_string());
         super::forward(start, Devices { facts, drivers: opened.drivers, pools, links, machine }, enter)
     }

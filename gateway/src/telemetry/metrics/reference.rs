@@ -38,6 +38,19 @@ Counters start at 0 with the gateway, or where they were when it keeps its state
 VNI's or VTEP's own start at 0 when it comes. Prometheus takes both for what they are.
 ";
 
+const TELEMETRY: &str = "
+## DPDK's telemetry
+
+DPDK's own socket works as well: `dpdk-telemetry.py -f PREFIX`, where PREFIX is `memory.file_prefix` or `causeway-PID`.
+Beside `/ethdev/stats` and its like there are `/causeway/ports`, `/causeway/port,NAME`, `/causeway/vnis`,
+`/causeway/vni,NAME`, `/causeway/vteps`, `/causeway/vtep,ADDRESS`, `/causeway/workers`, `/causeway/worker,CORE` and
+`/causeway/drops` (hyphens in names of reasons are underscores there); a list has at most 255 entries.
+
+`dpdk-dumpcap` and `dpdk-pdump` are secondary processes, which must share the gateway's memory. It shares none: huge pages are
+taken with `--in-memory`, so that none stays behind, and other pages cannot be shared. They refuse to start; use
+`causeway trace`, which also names what became of each frame.
+";
+
 /// The page on metrics.
 pub fn reference() -> String {
     let mut page = METRICS.to_owned();
@@ -64,7 +77,7 @@ pub fn reference() -> String {
         let name = if family.kind == "histogram" { family.name.clone() } else { family.samples().remove(0) };
         _ = writeln!(page, "| `{name}` | {} | {}{more} |", family.kind, family.help);
     });
-    page
+    page + TELEMETRY
 }
 
 const DROPS: &str = "\
