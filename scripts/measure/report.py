@@ -18,7 +18,9 @@ def find(results, cell, contestant):
 
 
 def cells_of(results):
-    return list(dict.fromkeys((entry["job"], entry["size"], entry["macs"]) for entry in results))
+    """All cells, in the order of the tables."""
+    cells = {(entry["job"], entry["size"], entry["macs"]) for entry in results}
+    return sorted(cells, key=lambda cell: (cell[1], list(WORDS).index(cell[0]), cell[2]))
 
 
 def count(number):
