@@ -58,7 +58,8 @@ def main():
             try:
                 results = measure(cell, options, inside, namespace)
             except KeyboardInterrupt:
-                gaps["the rest"] = "the run was stopped"
+                left = [f"{job} {report.frame_name(size)} {report.count(macs)}" for job, size, macs in chosen[number:]]
+                gaps["the rest"] = f"the run was stopped before {', '.join(left)}, memif and latency"
                 break
             document["results"] += results
             for entry in results:
