@@ -114,6 +114,8 @@ fn told(site: &Site) -> String {
     let control = &site.control;
     let macs: Vec<_> = control.view_fdb(&FdbFilter::default(), site.now).collect();
     let mut vteps = control.view_vteps();
+    // What peers sent before stays known, as it should.
+    vteps.iter_mut().for_each(|vtep| (vtep.last_seen, vtep.sends) = (None, None));
     vteps.sort_by_key(|vtep| (vtep.vtep.clone(), vtep.encap.clone()));
     // What peers sent is no state.
     vteps.iter_mut().for_each(|vtep| (vtep.last_seen, vtep.sends) = (None, None));
