@@ -18,6 +18,10 @@ use crate::control::overlay::{Change, Number, OverlayFlood, OverlaySegment, Remo
 /// How long FRR may take, once the first VTEP is back, to tell the rest.
 const RESYNC: Duration = Duration::from_secs(10);
 
+/// How long a withdrawal waits for what belongs to it: zebra takes MACs and VTEPs away one by one, and only the whole tells
+/// whether a peer has gone or BGP.
+const SETTLE: Duration = Duration::from_millis(100);
+
 /// All VNIs.
 #[derive(Debug)]
 pub(super) struct Mirror {
@@ -28,6 +32,8 @@ pub(super) struct Mirror {
     hold: Duration,
     /// All VTEPs went at once: until then nothing is taken away.
     held_until: Option<Instant>,
+    /// Something is withdrawn: control is told then.
+    settles: Option<Instant>,
     told_segments: Vec<OverlaySegment>,
     told_stale: bool,
 }
@@ -103,6 +109,7 @@ impl Mirror {
             devices: HashMap::new(),
             hold,
             held_until: None,
+            settles: None,
             told_segments: Vec::new(),
             told_stale: false,
         }
@@ -219,16 +226,17 @@ impl Mirror {
 
     /// When [`Self::change`] has something to say though nothing is heard.
     pub fn deadline(&self) -> Option<Instant> {
-        self.held_until
+        self.held_until.into_iter().chain(self.settles).min()
     }
 
     /// What is new for control since it was told last.
     pub fn change(&mut self, now: Instant) -> Change {
         let holds = self.holds(now);
+        let keeps = self.settles(now) || holds;
         let mut change = Change::default();
         for (&vni, fabric) in &mut self.vnis {
             let number = Number { encap: Encap::Vxlan, vni };
-            fabric.tell(number, holds, &mut change);
+            fabric.tell(number, keeps, &mut change);
         }
         let segments: Vec<_> = self.vnis.iter().map(|(&vni, fabric)| fabric.segment(vni)).collect();
         if segments != self.told_segments {
@@ -240,6 +248,16 @@ impl Mirror {
             change.stale = Some(holds);
         }
         change
+    }
+
+    /// True while a withdrawal waits for what belongs to it.
+    fn settles(&mut self, now: Instant) -> bool {
+        match self.settles {
+            Some(until) if until <= now => self.settles = None,
+            None if self.vnis.values().any(Fabric::withdraws) => self.settles = Some(now + SETTLE),
+            _ => {}
+        }
+        self.settles.is_some()
     }
 
     /// True while what is withdrawn stays in force. All VTEPs of all VNIs never leave at once but when BGP itself is gone:
@@ -271,7 +289,19 @@ impl Mirror {
 }
 
 impl Fabric {
-    fn tell(&mut self, number: Number, holds: bool, change: &mut Change) {
+    /// The MAC is behind a VTEP, by both tables.
+    fn is_remote(&self, mac: &Mac) -> bool {
+        self.on_vxlan.contains_key(mac) && self.behind.contains_key(mac)
+    }
+
+    /// True when something that was told is no longer.
+    fn withdraws(&self) -> bool {
+        let macs = &self.told_macs;
+        let went = |mac: &Mac| macs.told.contains_key(mac) && !self.is_remote(mac) && !self.on_port.contains(mac);
+        !self.told_flood.is_subset(&self.flood) || macs.dirty.iter().any(went)
+    }
+
+    fn tell(&mut self, number: Number, keeps: bool, change: &mut Change) {
         let Self { on_vxlan, on_port, behind, neighbours, vteps, told_macs, told_neighbours, .. } = self;
         let remote = |mac: &Mac| {
             let moves = !*on_vxlan.get(mac)?;
@@ -280,7 +310,7 @@ impl Fabric {
         // A MAC that came to one of our ports is nowhere else.
         told_macs.tell(
             remote,
-            |mac| holds && !on_port.contains(mac),
+            |mac| keeps && !on_port.contains(mac),
             |mac, old, new| {
                 if let Some(old) = old
                     && let Some(count) = vteps.get_mut(&old.vtep)
@@ -297,8 +327,8 @@ impl Fabric {
             },
         );
         let neighbour = |address: &IpAddr| neighbours.get(address).copied();
-        told_neighbours.tell(neighbour, |_| holds, |address, _, new| change.neighbours.push((number, address, new)));
-        if holds {
+        told_neighbours.tell(neighbour, |_| keeps, |address, _, new| change.neighbours.push((number, address, new)));
+        if keeps {
             self.told_flood.extend(&self.flood);
         } else {
             self.told_flood.clone_from(&self.flood);
