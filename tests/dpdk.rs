@@ -59,7 +59,7 @@ fn model(devices: &[&str], workers: u16) -> Model {
         access_list: None,
     };
     Model {
-        workers: Workers { cores: (0..workers).collect(), idle: Idle::Spin, burst: 32 },
+        workers: Workers { cores: (0..workers).collect(), idle: Idle::Spin, burst: 32, flood_copies: 1024 },
         memory: Memory { huge_pages: HugePages::Off, buffers: 2048, buffer_size: 2048, file_prefix: None },
         vtep: Vtep {
             source_v4: None,

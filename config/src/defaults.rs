@@ -4,6 +4,8 @@
 pub(crate) const CORE: u16 = 1;
 /// Frames taken from a queue at once.
 pub(crate) const BURST: u16 = 32;
+/// A flood list as long as we promise in one go.
+pub(crate) const FLOOD_COPIES: u32 = 1024;
 /// Longest sleep of an idle worker in microseconds, when it may sleep.
 pub(crate) const IDLE_SLEEP: u32 = 100;
 /// Data room of a buffer that carries frames of up to 2000 bytes.

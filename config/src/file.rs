@@ -108,6 +108,11 @@ pub struct Workers {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 64), extend("default" = defaults::BURST))]
     pub burst: Option<u16>,
+    /// Most copies of flooded frames that a worker makes before it looks at its queues again. Fewer bound how long one
+    /// frame to many VTEPs holds up other traffic; the copies left are made in turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65536), extend("default" = defaults::FLOOD_COPIES))]
+    pub flood_copies: Option<u32>,
 }
 
 /// A core or a range of cores.

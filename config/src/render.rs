@@ -97,6 +97,7 @@ fn workers(workers: &Workers) -> file::Workers {
         cores: Some(OneOrMore::More(workers.cores.iter().map(|core| file::Core::Number(*core)).collect())),
         idle: Some(idle),
         burst: Some(workers.burst),
+        flood_copies: Some(workers.flood_copies),
     }
 }
 

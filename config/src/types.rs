@@ -160,6 +160,8 @@ pub struct Workers {
     pub idle: Idle,
     /// Frames taken from a queue at once, 1 to 64.
     pub burst: u16,
+    /// Copies of flooded frames made between two looks at the queues, 1 to 65536.
+    pub flood_copies: u32,
 }
 
 /// What a worker does when its queues are empty.

@@ -24,7 +24,12 @@ pub(super) struct MemoryDraft {
 }
 
 pub(super) fn workers(reader: &Reader, at: Option<At>) -> Workers {
-    let mut workers = Workers { cores: vec![defaults::CORE], idle: Idle::Spin, burst: defaults::BURST };
+    let mut workers = Workers {
+        cores: vec![defaults::CORE],
+        idle: Idle::Spin,
+        burst: defaults::BURST,
+        flood_copies: defaults::FLOOD_COPIES,
+    };
     let Some(fields) = at.and_then(|at| reader.fields(at)) else { return workers };
     if let Some(at) = fields.get("cores") {
         workers.cores = cores(reader, at);
@@ -33,6 +38,7 @@ pub(super) fn workers(reader: &Reader, at: Option<At>) -> Workers {
         workers.idle = idle;
     }
     workers.burst = fields.int("burst", "a burst", 1..=64).unwrap_or(workers.burst);
+    workers.flood_copies = fields.int("flood_copies", "a number of copies", 1..=65_536).unwrap_or(workers.flood_copies);
     fields.done();
     workers
 }

@@ -129,6 +129,7 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     differ("workers.cores", old.workers.cores != new.workers.cores);
     differ("workers.idle", old.workers.idle != new.workers.idle);
     differ("workers.burst", old.workers.burst != new.workers.burst);
+    differ("workers.flood_copies", old.workers.flood_copies != new.workers.flood_copies);
     // Buffers that are larger than they need be will do.
     let needed = Memory { buffer_size: old.memory.buffer_size, ..new.memory.clone() };
     differ("memory", old.memory != needed || new.memory.buffer_size > old.memory.buffer_size);

@@ -68,8 +68,6 @@ const PATIENCE: Duration = Duration::from_millis(800);
 const ANSWERING: Duration = Duration::from_secs(20);
 /// How long numbers for metrics may take.
 const MEASURING: Duration = Duration::from_secs(5);
-/// Flood copies that a core makes in a turn at most: as many as the longest flood list has.
-const COPIES: u32 = 1024;
 /// Places in a ring between two cores.
 const HANDOFF: usize = 1024;
 
@@ -215,13 +213,14 @@ where
         let (tables, entries, link) = (control.tables(), entries.clone(), link.clone());
         let cycles = machine.clock;
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
+        let copies = model.workers.flood_copies;
         let make = move || {
             let mut fdb = Fdb::with_room(room);
             let lost = entries.into_iter().filter(|&(key, entry)| fdb.insert(key, entry).is_err()).count();
             if lost > 0 {
                 ::log::error!("core {core}: {lost} static MACs found no room; raise fdb.size");
             }
-            Worker::new(driver, tables, fdb, link, handoff, burst, COPIES).with_meter(Machine::meter(cycles))
+            Worker::new(driver, tables, fdb, link, handoff, burst, copies).with_meter(Machine::meter(cycles))
         };
         let tell = tell.clone();
         let notify = move |notice| {
