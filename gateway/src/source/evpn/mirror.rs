@@ -231,8 +231,16 @@ impl Mirror {
 
     /// What is new for control since it was told last.
     pub fn change(&mut self, now: Instant) -> Change {
+        let held = self.held_until.is_some();
         let holds = self.holds(now);
-        let keeps = self.settles(now) || holds;
+        let keeps = match held || holds {
+            // What was held has waited long enough.
+            true => {
+                self.settles = None;
+                holds
+            }
+            false => self.settles(now),
+        };
         let mut change = Change::default();
         for (&vni, fabric) in &mut self.vnis {
             let number = Number { encap: Encap::Vxlan, vni };

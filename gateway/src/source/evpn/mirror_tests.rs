@@ -149,6 +149,7 @@ fn all_vteps_gone_at_once_are_kept_and_forgotten_later() {
     let change = mirror.change(now);
     assert_eq!((change.stale, change.macs, change.segments), (Some(true), vec![], None));
     assert!(mirror.change(now + SETTLE).is_empty());
+    assert_eq!(mirror.deadline(), Some(now + HOLD));
     // One of our ports has it now: that is no withdrawal.
     mirror.hear(&on(Role::Port, 8));
     assert_eq!(mirror.change(now).macs, [(NUMBER, mac(8), None)]);
