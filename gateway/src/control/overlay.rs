@@ -1,7 +1,7 @@
 //! What controllers (OVSDB, EVPN) want of us: one model for all of them.
 //!
 //! A controller's adapter publishes [`Change`]s: the segments as a whole when one of them differs, MACs and neighbours as
-//! differences. [`Overlays`] holds what each said; [`merge`](super::merge) puts it together with the file. The operator's
+//! differences. `Overlays` holds what each said; `merge` puts it together with the file. The operator's
 //! word stands above a controller's, and a segment belongs to one controller only: what two controllers flooded at once
 //! could go in circles.
 

@@ -5,9 +5,9 @@
 //!                                           cwbN bridge, cwvN vxlan, cwpN port
 //! ```
 //!
-//! zebra knows VNIs, VTEPs and MACs by the kernel's bridges and VXLAN devices alone. So every VNI has a [shadow]; MACs
+//! zebra knows VNIs, VTEPs and MACs by the kernel's bridges and VXLAN devices alone. So every VNI has a shadow; MACs
 //! of our ports are put there, and zebra advertises them (type 2 routes) together with the VNI (type 3); what it learns it
-//! puts there, and [`mirror`] makes changes for control of that. No frame ever passes these devices.
+//! puts there, and `mirror` makes changes for control of that. No frame ever passes these devices.
 //!
 //! RFC 7432 section 15 (mobility) comes with it: whoever puts a MAC that the other side has makes zebra raise the
 //! sequence number; a sticky MAC is never taken over.

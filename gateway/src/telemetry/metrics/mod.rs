@@ -1,4 +1,4 @@
-//! Metrics for Prometheus: every family once, in one list ([`families`]), from which come the page ([`page()`]) and its
+//! Metrics for Prometheus: every family once, in one list (`families`), from which come the page ([`page()`]) and its
 //! reference ([`reference()`]), and a small server that shows it ([`Exporter`]).
 
 mod exporter;
