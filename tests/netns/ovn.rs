@@ -86,6 +86,8 @@ impl Hypervisor {
     fn start(lab: &Lab, number: u8, southbound: &str) -> Self {
         let name = format!("hv{number}");
         let namespace = lab.plug_into_fabric(&name, "u0");
+        // The switch takes u0 over, but the kernel sees its frames too, and would answer for br-phy's address with u0's MAC.
+        run(&format!("ip netns exec {namespace} sysctl -qw net.ipv4.conf.all.arp_ignore=1"));
         let directory = lab.directory.join(&name).display().to_string();
         fs::create_dir_all(&directory).expect("the laboratory's directory can be written");
         run(&format!("ovsdb-tool create {directory}/conf.db /usr/share/openvswitch/vswitch.ovsschema"));
