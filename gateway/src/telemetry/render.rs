@@ -125,7 +125,7 @@ pub fn vteps(vteps: &[VtepView]) -> String {
         let hop = match vtep.next_hops.as_slice() {
             [] => "-".into(),
             [hop] => match hop.gateway.as_ref().or(hop.mac.as_ref()) {
-                Some(next) => format!("{} {}", hop.port, clip(next, 18)),
+                Some(next) => format!("{} {}", hop.port, clip(next, 20)),
                 None => hop.port.clone(),
             },
             more => format!("{} ways", more.len()),
@@ -135,8 +135,8 @@ pub fn vteps(vteps: &[VtepView]) -> String {
             vtep.encap.clone(),
             vtep.origin.clone(),
             vtep.state.clone(),
-            clip(&hop, 19),
-            vtep.last_seen.map_or("-".into(), |seconds| format!("{seconds} s")),
+            clip(&hop, 22),
+            vtep.last_seen.map_or("-".into(), briefly),
             short(vtep.macs),
             short(vtep.rx.frames),
             short(vtep.tx.frames),
@@ -147,6 +147,15 @@ pub fn vteps(vteps: &[VtepView]) -> String {
         }
     }
     format!("{table}{hints}")
+}
+
+/// A time in at most five characters: seconds, minutes or hours.
+fn briefly(seconds: u64) -> String {
+    match seconds {
+        0..1000 => format!("{seconds} s"),
+        1000..60_000 => format!("{} m", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
 }
 
 /// `show fdb`: `rows` of the `total` MACs that were asked for.
