@@ -5,11 +5,11 @@
 mod openmetrics;
 mod support;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway::control::measures::{DeviceLosses, Measures};
 use gateway::control::view::LinkView;
@@ -23,10 +23,10 @@ use support::world::World;
 const PLAIN: World = World { geneve: false, v6: false, vlan: None };
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A counter that each reading advances by 100 cycles, of which there are 10^9 a second.
+/// A counter that each reading advances by 100 cycles, of which there are 10^9 a second. Each test, on its thread, has its own.
 fn clock() -> u64 {
-    static CYCLES: AtomicU64 = AtomicU64::new(0);
-    CYCLES.fetch_add(100, Ordering::Relaxed)
+    thread_local! { static CYCLES: Cell<u64> = const { Cell::new(0) } }
+    CYCLES.replace(CYCLES.get() + 100)
 }
 
 /// A gateway of two cores that has bridged, flooded and dropped, and has something to say in every family.
