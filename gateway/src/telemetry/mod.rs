@@ -25,6 +25,7 @@
 
 mod client;
 pub mod explain;
+mod guest;
 mod lines;
 pub mod metrics;
 pub mod reference;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::guest::Guest;
 use super::lines::Lines;
 use super::serve::{Limits, send, serve};
 use super::{Reply, Request};
@@ -170,22 +171,6 @@ fn accept<A: Answer>(listener: &UnixListener, stop: &AtomicBool, answer: &Arc<A>
         if let Err(error) = spawned {
             log::warn!("cannot start a thread for a client of the socket ({error}); it was sent away");
         }
-    }
-}
-
-/// Counts a client as long as it is there.
-struct Guest(Arc<AtomicUsize>);
-
-impl Guest {
-    fn new(clients: &Arc<AtomicUsize>) -> Self {
-        clients.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(clients))
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::page::{Format, page};
 use crate::control::measures::Measures;
 use crate::rights;
+use crate::telemetry::guest::Guest;
 
 /// Longest request with its headers.
 const LONGEST: usize = 8 * 1024;
@@ -129,22 +130,6 @@ fn accept(listener: &TcpListener, stop: &AtomicBool, source: &Source) {
         if let Err(error) = spawned {
             log::warn!("metrics: no thread for a client ({error}), it was sent away; raise the limit of threads");
         }
-    }
-}
-
-/// Counts a client as long as it is there.
-struct Guest(Arc<AtomicUsize>);
-
-impl Guest {
-    fn new(clients: &Arc<AtomicUsize>) -> Self {
-        clients.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(clients))
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
