@@ -12,11 +12,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use gateway::control::measures::{DeviceLosses, Measures};
-use gateway::control::view::LinkView;
+use gateway::control::view::{AppliedView, ControllerView, LinkView, PublishedView};
 use gateway::costs::Meter;
 use gateway::telemetry::metrics::{self, Format, page};
 use openmetrics::{Family, Labels};
-use support::build::{ALL, mac, tenant, vlan};
+use support::build::{ALL, Ip, ethernet, mac, tenant, vlan};
 use support::site::{Setup, Site};
 use support::world::World;
 
@@ -29,9 +29,16 @@ fn clock() -> u64 {
     CYCLES.replace(CYCLES.get() + 100)
 }
 
-/// A gateway of two cores that has bridged, flooded and dropped, and has something to say in every family.
+/// A gateway of two cores that has bridged, flooded, answered and dropped, and has something to say in every family.
 fn busy() -> Site {
-    let mut site = PLAIN.site_with(&Setup { workers: 2, ..Setup::default() });
+    let yaml = PLAIN.yaml(
+        &["{vlan: 10, vni: 10010, access_list: a}", "{vlan: 20, vni: 10010}"],
+        &[(10010, &[1, 2], "neigh_suppress: true, neighbours: [{ip: 192.0.2.5, mac: \"02:00:00:00:00:05\"}]")],
+    );
+    let rules = "{action: permit, protocol: 1}, {action: deny, ethertype: 0x88b5}";
+    let yaml = yaml.replace("mtu: 9216", "mtu: 1400");
+    let yaml = format!("{yaml}access_lists:\n  - {{name: a, rules: [{rules}]}}\n");
+    let mut site = Site::with(&yaml, &Setup { workers: 2, ..Setup::default() });
     site.cores = std::mem::take(&mut site.cores)
         .into_iter()
         .map(|core| core.with_meter(Meter::new(clock, 1_000_000_000)))
@@ -43,13 +50,32 @@ fn busy() -> Site {
     }
     for at in [0, 1] {
         site.receive_at(at, "srv1", &vlan(&ann, 99));
+        site.receive_at(at, "srv1", &vlan(&asks(), 10));
+        site.receive_at(at, "srv1", &vlan(&ethernet(mac(7), mac(1), 0x88b5, b"none of ours"), 10));
         site.receive_at(at, "up0", &PLAIN.arriving(1, 10010, &tenant(mac(1), mac(7), (3, 4), 10)));
         // From the overlay to the overlay: its VNI and VTEP are known when it is dropped.
         site.receive_at(at, "up0", &PLAIN.arriving(1, 10010, &tenant(mac(7), mac(8), (3, 4), 10)));
     }
     site.run();
+    for at in [0, 1] {
+        site.receive_at(at, "srv1", &vlan(&large(), 10));
+    }
+    site.receive("srv1", &vlan(&asks(), 10));
+    site.run();
     site.wait(2_000_000_000);
     site
+}
+
+/// Who has 192.0.2.5?
+fn asks() -> Vec<u8> {
+    let question = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 5];
+    ethernet(ALL, mac(1), 0x0806, &question)
+}
+
+/// More than the underlay takes, and not to be cut, to a MAC behind a VTEP.
+fn large() -> Vec<u8> {
+    let ip = Ip::new("192.0.2.1", "192.0.2.2");
+    ethernet(mac(7), mac(1), 0x0800, &ip.udp((1, 2), &[7; 1400], false))
 }
 
 fn measures(site: &mut Site, limit: usize) -> Measures {
@@ -60,6 +86,15 @@ fn measures(site: &mut Site, limit: usize) -> Measures {
     measures.gateway.started = 1.5e9;
     measures.gateway.hertz = Some(1_000_000_000);
     measures.gateway.buffers_in_use = Some(5);
+    measures.controllers = vec![ControllerView {
+        name: "ovsdb".into(),
+        target: "unix:/run/openvswitch/db.sock".into(),
+        state: "connected".into(),
+        applied: AppliedView { segments: 1, bindings: 2, macs: 3, vteps: 4, neighbours: 5 },
+        published: PublishedView { macs: 6, transactions: 7, refused: 8, ..PublishedView::default() },
+        rejected_rows: 9,
+        ..ControllerView::default()
+    }];
     for (port, number) in measures.ports.iter_mut().zip(0u64..) {
         port.link = Some(LinkView { up: number != 1, speed_mbps: Some(10_000) });
         port.device_losses = Some(DeviceLosses { missed: number, ..DeviceLosses::default() });
@@ -99,17 +134,39 @@ fn the_page_says_what_was_counted() {
     let families = families(&measures);
     let of = |family: &str, pairs: &[(&str, &str)]| value(&families, family, &format!("{family}_total"), pairs);
     let counters = site.control.counters();
-    assert_eq!(of("causeway_port_receive_frames", &[("port", "srv1")]), 2102.0);
+    assert_eq!(of("causeway_port_receive_frames", &[("port", "srv1")]), 2109.0);
     assert_eq!(of("causeway_port_receive_frames", &[("port", "srv1")]), counters.ports[1].rx.frames as f64);
     assert_eq!(of("causeway_port_dropped_frames", &[("port", "srv1"), ("reason", "unknown-vlan")]), 2.0);
     assert_eq!(of("causeway_dropped_frames", &[("reason", "unknown-vlan")]), 2.0);
     assert_eq!(of("causeway_dropped_frames", &[("reason", "runt")]), 0.0, "a reason that did not occur is there");
-    assert_eq!(of("causeway_vlan_receive_frames", &[("port", "srv1"), ("vlan", "10"), ("vni", "10010")]), 2100.0);
+    assert_eq!(of("causeway_vlan_receive_frames", &[("port", "srv1"), ("vlan", "10"), ("vni", "10010")]), 2105.0);
     assert_eq!(of("causeway_vni_receive_frames", &[("vni", "10010")]), counters.segments[0].rx.frames as f64);
     assert_eq!(of("causeway_vtep_receive_frames", &[("vtep", "10.0.1.2"), ("encap", "vxlan")]), 4.0);
     assert_eq!(of("causeway_vni_dropped_frames", &[("vni", "10010"), ("reason", "split-horizon")]), 2.0);
     assert_eq!(of("causeway_vtep_dropped_frames", &[("vtep", "10.0.1.2"), ("reason", "split-horizon")]), 2.0);
+    assert_eq!(of("causeway_port_answered_frames", &[("port", "srv1")]), 3.0);
+    assert_eq!(of("causeway_port_icmp_error_frames", &[("port", "srv1")]), 2.0);
+    assert_eq!(of("causeway_access_list_frames", &[("list", "a"), ("rule", "1"), ("action", "permit")]), 0.0);
+    assert_eq!(of("causeway_access_list_frames", &[("list", "a"), ("rule", "2"), ("action", "deny")]), 2.0);
+    assert_eq!(of("causeway_controller_refused_transactions", &[("controller", "ovsdb")]), 8.0);
     let gauge = |family: &str, pairs: &[(&str, &str)]| value(&families, family, family, pairs);
+    assert_eq!(gauge("causeway_next_hops", &[("state", "static")]), 1.0);
+    assert_eq!(gauge("causeway_next_hops", &[("state", "resolving")]), 0.0);
+    assert_eq!(gauge("causeway_neighbours", &[]), 1.0);
+    assert_eq!(gauge("causeway_neighbours_answered", &[]), 1.0);
+    let controller = [("controller", "ovsdb")];
+    for (family, expected) in [
+        ("up", 1.0),
+        ("stale", 0.0),
+        ("vnis", 1.0),
+        ("bindings", 2.0),
+        ("macs", 3.0),
+        ("vteps", 4.0),
+        ("neighbours", 5.0),
+    ] {
+        assert_eq!(gauge(&format!("causeway_controller_{family}"), &controller), expected, "{family}");
+    }
+    assert_eq!(gauge("causeway_controller_rejected_rows", &controller), 9.0);
     assert_eq!(gauge("causeway_port_up", &[("port", "up0")]), 1.0);
     assert_eq!(gauge("causeway_port_up", &[("port", "srv1")]), 0.0);
     assert_eq!(gauge("causeway_port_speed_bits_per_second", &[("port", "up0")]), 1e10);
@@ -146,9 +203,12 @@ fn a_limit_bounds_the_series_and_says_what_it_left_out() {
     let mut site = busy();
     let few = measures(&mut site, 1);
     let families = families(&few);
-    for (family, kind, left) in
-        [("causeway_port_up", "port", 2.0), ("causeway_vlan_macs", "vlan", 1.0), ("causeway_vtep_up", "vtep", 1.0)]
-    {
+    for (family, kind, left) in [
+        ("causeway_port_up", "port", 2.0),
+        ("causeway_vlan_macs", "vlan", 1.0),
+        ("causeway_vtep_up", "vtep", 1.0),
+        ("causeway_access_list_frames", "rule", 1.0),
+    ] {
         assert_eq!(families[family].samples.len(), 1, "{family}");
         let pairs = [("kind", kind)];
         assert_eq!(value(&families, "causeway_metrics_left_out", "causeway_metrics_left_out", &pairs), left);

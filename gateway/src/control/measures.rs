@@ -3,17 +3,11 @@
 //! Gathering this must not keep control busy, so only as many subjects of each kind are looked at as are asked for, and
 //! the numbers are put into words elsewhere.
 
-use std::collections::HashSet;
+mod gather;
 
-use super::Control;
-use super::ids::EndpointKey;
-use super::journal::Owner;
-use super::view::{LinkView, TallyView};
+use super::view::{ControllerView, LinkView, TallyView};
 use crate::costs::Costs;
-use crate::counters::{Counters, PortCounters};
 use crate::driver::BURST;
-use crate::frame::PortId;
-use crate::tables::{EndpointId, Way};
 use crate::verdict::DropReason;
 
 /// All of it.
@@ -37,6 +31,12 @@ pub struct Measures {
     pub vteps: Vec<VtepMeasure>,
     /// Dropped frames by VTEP, as far as it was known: those that occurred.
     pub vtep_drops: Vec<DropMeasure>,
+    /// Rules of access lists.
+    pub rules: Vec<RuleMeasure>,
+    /// Neighbours in the underlay: every state.
+    pub next_hops: Vec<HopMeasure>,
+    /// Controllers. Filled in by who follows them.
+    pub controllers: Vec<ControllerView>,
     /// Worker cores.
     pub workers: Vec<WorkerMeasure>,
     /// Subjects that are more than were asked for.
@@ -56,6 +56,10 @@ pub struct GatewayMeasure {
     pub mac_room: u64,
     /// VTEPs that nobody listed.
     pub learned_vteps: u64,
+    /// Addresses in segments whose MAC is known.
+    pub neighbours: u64,
+    /// Those that cores answer for.
+    pub neighbours_answered: u64,
     /// Packet buffers in use, all pools. Filled in by the devices' owner.
     pub buffers_in_use: Option<u64>,
     /// Packet buffers, all pools.
@@ -98,6 +102,10 @@ pub struct PortMeasure {
     pub to_host: TallyView,
     /// Sent for the Linux twin.
     pub from_host: TallyView,
+    /// Requests that came in and went back as their answers.
+    pub answered: u64,
+    /// ICMP errors made for senders here.
+    pub told: u64,
     /// Its link. Filled in by the devices' owner.
     pub link: Option<LinkView>,
     /// What the device lost. Filled in by the devices' owner.
@@ -168,6 +176,35 @@ pub struct VtepMeasure {
     pub tx: TallyView,
 }
 
+/// A rule of an access list.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct RuleMeasure {
+    /// The list's name.
+    pub list: String,
+    /// Its number in the list, from 1.
+    pub number: u64,
+    /// What it says of the frames that it matches.
+    pub permit: bool,
+    /// Frames that it decided on.
+    pub hits: u64,
+}
+
+impl RuleMeasure {
+    /// `permit` or `deny`.
+    pub fn action(&self) -> &'static str {
+        if self.permit { "permit" } else { "deny" }
+    }
+}
+
+/// Neighbours in the underlay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HopMeasure {
+    /// `resolved`, `resolving` or `static`.
+    pub state: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
 /// A worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerMeasure {
@@ -202,189 +239,8 @@ pub struct WorkerMeasure {
 /// Subjects of a kind that are more than were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// `port`, `vlan`, `vni` or `vtep`.
+    /// `port`, `vlan`, `vni`, `vtep` or `rule`.
     pub kind: &'static str,
     /// How many.
     pub count: u64,
-}
-
-impl Control {
-    /// The state of everything when cores counted last ([`super::Event::Count`]): of each kind the first `limit`.
-    pub fn measure(&self, limit: usize) -> Measures {
-        let counters = self.counters();
-        let (vnis, vni_drops) = (self.measure_vnis(&counters, limit), self.measure_owned(limit, true));
-        let (vteps, all_vteps) = self.measure_vteps(&counters, limit);
-        let ports = self.model.ports.iter().enumerate().take(limit);
-        let all_vlans: usize = self.model.ports.iter().map(|port| port.attachments.len()).sum();
-        let drop = |whose: &str, reason, frames| DropMeasure { whose: whose.into(), reason, frames };
-        let of_port = |(name, port): (&str, &PortCounters)| {
-            let all = DropReason::ALL.iter();
-            all.map(|&reason| drop(name, reason, port.drops[reason as usize])).collect::<Vec<_>>()
-        };
-        let names = self.model.ports.iter().map(|port| port.name.as_str());
-        let left_out = |kind, all: usize| LeftOut { kind, count: all.saturating_sub(limit) as u64 };
-        Measures {
-            gateway: self.measure_gateway(),
-            drops: DropReason::ALL.iter().map(|&reason| drop("", reason, counters.dropped(reason))).collect(),
-            port_drops: names.zip(&counters.ports).take(limit).flat_map(of_port).collect(),
-            ports: ports.map(|(index, port)| self.measure_port(PortId(index as u8), port, &counters)).collect(),
-            vlans: self.measure_vlans(&counters, limit),
-            vnis,
-            vni_drops,
-            vteps,
-            vtep_drops: self.measure_owned(limit, false),
-            workers: (0..self.cores.len()).map(|index| self.measure_worker(index)).collect(),
-            left_out: [
-                left_out("port", self.model.ports.len()),
-                left_out("vlan", all_vlans),
-                left_out("vni", self.model.segments.len()),
-                left_out("vtep", all_vteps),
-            ]
-            .into(),
-        }
-    }
-
-    fn measure_gateway(&self) -> GatewayMeasure {
-        GatewayMeasure {
-            macs: self.fdb.len() as u64,
-            mac_room: self.model.fdb_size.into(),
-            learned_vteps: self.strangers.iter().count() as u64,
-            buffers: u64::from(self.model.memory.buffers) * self.cores.len() as u64,
-            unplaced: self.journal.unplaced,
-            ..GatewayMeasure::default()
-        }
-    }
-
-    fn measure_port(&self, id: PortId, port: &config::types::Port, counters: &Counters) -> PortMeasure {
-        let counted = &counters.ports[id.index()];
-        PortMeasure {
-            name: port.name.clone(),
-            device: port.device.clone(),
-            mac: self.facts[id.index()].mac.to_string(),
-            mtu: self.plan.tables.ports[id.index()].mtu.into(),
-            macs: self.fdb.limits().at_port(id).into(),
-            rx: counted.rx.into(),
-            tx: counted.tx.into(),
-            to_host: counted.to_host.into(),
-            from_host: counted.from_host.into(),
-            link: None,
-            device_losses: None,
-        }
-    }
-
-    fn measure_vlans(&self, counters: &Counters, limit: usize) -> Vec<VlanMeasure> {
-        let of_ports = self.model.ports.iter().zip(&self.plan.attachments);
-        let all = of_ports.flat_map(|(port, ids)| port.attachments.iter().zip(ids).map(move |one| (port, one)));
-        all.take(limit)
-            .map(|(port, (attachment, &id))| VlanMeasure {
-                port: port.name.clone(),
-                vlan: attachment.tag.to_string(),
-                vni: self.model.segments[attachment.segment].name.clone(),
-                macs: self.fdb.limits().at_endpoint(id).into(),
-                rx: counters.endpoints[id.index()].rx.into(),
-                tx: counters.endpoints[id.index()].tx.into(),
-            })
-            .collect()
-    }
-
-    fn measure_vnis(&self, counters: &Counters, limit: usize) -> Vec<VniMeasure> {
-        let segments = self.model.segments.iter().zip(&self.plan.segments).take(limit);
-        segments
-            .map(|(segment, &id)| {
-                let (macs, learned) = self.fdb.limits().in_segment(id);
-                VniMeasure {
-                    name: segment.name.clone(),
-                    macs: macs.into(),
-                    learned: learned.into(),
-                    limit: segment.learning.limit.into(),
-                    rx: counters.segments[id.index()].rx.into(),
-                    tx: counters.segments[id.index()].tx.into(),
-                }
-            })
-            .collect()
-    }
-
-    /// The first VTEPs, and how many there are. A group on several ports is one.
-    fn measure_vteps(&self, counters: &Counters, limit: usize) -> (Vec<VtepMeasure>, usize) {
-        let mut all = Vec::new();
-        for (number, endpoint) in self.plan.tables.endpoints.iter().enumerate() {
-            let Way::Tunnel(tunnel) = &endpoint.way else { continue };
-            let id = EndpointId(number as u32);
-            let key = match self.naming.endpoints.key(id.0) {
-                Some(EndpointKey::Tunnel(key) | EndpointKey::Group(key, _)) => *key,
-                _ => continue,
-            };
-            all.push((key, id, !tunnel.hops.is_empty()));
-        }
-        all.sort_unstable_by_key(|(key, id, _)| (key.remote, key.encap, id.0));
-        let mut vteps: Vec<VtepMeasure> = Vec::new();
-        let mut count = 0;
-        for group in all.chunk_by(|a, b| a.0 == b.0) {
-            count += 1;
-            if count > limit {
-                continue;
-            }
-            let (key, ..) = group[0];
-            let mut vtep =
-                VtepMeasure { vtep: key.remote.to_string(), encap: key.encap.to_string(), ..VtepMeasure::default() };
-            for &(_, id, up) in group {
-                let flow = counters.endpoints[id.index()];
-                vtep.up |= up;
-                vtep.macs += u64::from(self.fdb.limits().at_endpoint(id));
-                vtep.rx.frames += flow.rx.frames;
-                vtep.rx.bytes += flow.rx.bytes;
-                vtep.tx.frames += flow.tx.frames;
-                vtep.tx.bytes += flow.tx.bytes;
-            }
-            vteps.push(vtep);
-        }
-        (vteps, count)
-    }
-
-    /// Drops by segment or by VTEP, of at most `limit` of them, in order.
-    fn measure_owned(&self, limit: usize, segments: bool) -> Vec<DropMeasure> {
-        let first: HashSet<_> = self.model.segments.iter().take(limit).map(|segment| &segment.name).collect();
-        let is_meant = |owner: &Owner| match owner {
-            Owner::Vni(name) => segments && first.contains(name),
-            Owner::Vtep(_) => !segments,
-        };
-        let mut drops: Vec<_> = self.journal.drops().filter(|(owner, ..)| is_meant(owner)).collect();
-        drops.sort_unstable();
-        let owned = drops.chunk_by(|a, b| a.0 == b.0).take(limit).flatten();
-        owned
-            .map(|&(owner, reason, frames)| DropMeasure {
-                whose: match owner {
-                    Owner::Vni(name) => name.clone(),
-                    Owner::Vtep(address) => address.to_string(),
-                },
-                reason,
-                frames,
-            })
-            .collect()
-    }
-
-    fn measure_worker(&self, index: usize) -> WorkerMeasure {
-        let core = &self.cores[index];
-        let counters = &*core.counters;
-        WorkerMeasure {
-            core: core.cpu,
-            backlog: self.backlog(index),
-            turns: counters.turns,
-            busy_turns: counters.busy_turns,
-            bursts: counters.bursts,
-            replicated: counters.replicated,
-            handed_over: counters.handed_over,
-            taken_over: counters.taken_over,
-            learned: counters.learned,
-            unreported: counters.unreported,
-            rx: counters.ports.iter().map(|port| port.rx.frames).sum(),
-            tx: counters.ports.iter().map(|port| port.tx.frames).sum(),
-            costs: counters.costs,
-        }
-    }
-
-    /// Updates that wait for room in the ring to a core.
-    pub(super) fn backlog(&self, index: usize) -> u64 {
-        self.news.waiting(index) as u64 + u64::from(self.cores[index].version != self.version)
-    }
 }

@@ -51,6 +51,17 @@ impl Bindings {
         self.statics.keys().chain(self.controllers.keys().filter(|key| !self.statics.contains_key(key)))
     }
 
+    /// How many addresses are known.
+    pub fn known_addresses(&self) -> usize {
+        let both = self.statics.keys().filter(|key| self.controllers.contains_key(key)).count();
+        self.statics.len() + self.controllers.len() - both
+    }
+
+    /// How many of them cores answer for.
+    pub fn answered_addresses(&self) -> usize {
+        self.live
+    }
+
     /// A table for a core.
     pub fn table(&self) -> Box<Neighbours> {
         let mut table = Box::new(Neighbours::with_room(self.room));

@@ -269,6 +269,7 @@ impl<F> Desk<F> {
     fn measure(&self) -> Measures {
         let mut measures = self.control.measure(self.control.model().metrics.limit as usize);
         self.machine.complete(&mut measures, &self.carriers);
+        measures.controllers = self.controllers.view(&self.control, self.now());
         measures
     }
 

@@ -104,11 +104,6 @@ impl Control {
         }
     }
 
-    /// Drops whose VNI and VTEP were not counted, because the cores' notebooks were full.
-    pub fn drops_without_subject(&self) -> u64 {
-        self.journal.unplaced
-    }
-
     /// The time that control was told last.
     pub fn clock(&self) -> Nanos {
         self.clock

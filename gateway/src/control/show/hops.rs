@@ -1,10 +1,14 @@
 //! `show next-hops` and `show health`: the neighbours in the underlay, and what is not as it should be.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use config::types::Mac;
 
 use crate::control::Control;
 use crate::control::ids::EndpointKey;
 use crate::control::view::{HealthView, HopView, ProblemView};
+use crate::frame::PortId;
 use crate::tables::Way;
 
 /// Most names in one line.
@@ -12,39 +16,61 @@ const NAMES: usize = 64;
 /// Problems of one kind that are told one by one.
 const TOLD: usize = 16;
 
+/// A neighbour in the underlay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::control) struct NextHop {
+    port: PortId,
+    /// `None` for one that is written down (`via`).
+    address: Option<IpAddr>,
+    mac: Option<Mac>,
+}
+
+impl NextHop {
+    /// How its MAC is known.
+    pub fn state(&self) -> &'static str {
+        match (self.address, self.mac) {
+            (None, _) => "static",
+            (Some(_), Some(_)) => "resolved",
+            (Some(_), None) => "resolving",
+        }
+    }
+}
+
 impl Control {
     /// `show next-hops`: every neighbour that VTEPs are behind, by port and address.
     pub fn view_next_hops(&self) -> Vec<HopView> {
         let mut hops = BTreeMap::<_, HopView>::new();
+        self.each_next_hop(|remote, hop| {
+            let view = hops.entry(hop).or_insert_with(|| HopView {
+                port: self.port_name(hop.port).to_owned(),
+                address: hop.address.map(|address| address.to_string()),
+                mac: hop.mac.map(|mac| mac.to_string()),
+                state: hop.state().into(),
+                vteps: Vec::new(),
+                vtep_count: 0,
+            });
+            let name = remote.to_string();
+            if !view.vteps.contains(&name) {
+                view.vtep_count += 1;
+                if view.vteps.len() < NAMES {
+                    view.vteps.push(name);
+                }
+            }
+        });
+        hops.into_values().collect()
+    }
+
+    /// Shows every next hop of every VTEP.
+    pub(in crate::control) fn each_next_hop(&self, mut take: impl FnMut(IpAddr, NextHop)) {
         for (number, endpoint) in self.plan.tables.endpoints.iter().enumerate() {
             let Way::Tunnel(_) = endpoint.way else { continue };
             let Some(EndpointKey::Tunnel(key)) = self.naming.endpoints.key(number as u32) else { continue };
             let asks = self.underlay().asks_for(key.remote);
             for hop in self.known_hops(*key) {
                 let address = asks.then(|| hop.gateway.unwrap_or(key.remote));
-                let state = match (asks, hop.mac) {
-                    (false, _) => "static",
-                    (true, Some(_)) => "resolved",
-                    (true, None) => "resolving",
-                };
-                let view = hops.entry((hop.port, address, hop.mac)).or_insert_with(|| HopView {
-                    port: self.port_name(hop.port).to_owned(),
-                    address: address.map(|address| address.to_string()),
-                    mac: hop.mac.map(|mac| mac.to_string()),
-                    state: state.into(),
-                    vteps: Vec::new(),
-                    vtep_count: 0,
-                });
-                let name = key.remote.to_string();
-                if !view.vteps.contains(&name) {
-                    view.vtep_count += 1;
-                    if view.vteps.len() < NAMES {
-                        view.vteps.push(name);
-                    }
-                }
+                take(key.remote, NextHop { port: hop.port, address, mac: hop.mac });
             }
         }
-        hops.into_values().collect()
     }
 
     /// What control itself knows to be not as it should be. Links, workers and controllers are for others to add.

@@ -7,30 +7,38 @@ use std::net::IpAddr;
 use config::types::{AccessRule, Mac, Model, Tag};
 
 use crate::control::Control;
+use crate::control::measures::RuleMeasure;
 use crate::control::view::RuleView;
+use crate::counters::Counters;
 
 impl Control {
     /// `show rules`: every access list, rule by rule.
     pub fn view_rules(&self) -> Vec<RuleView> {
         let counted = self.counters();
-        let hits: HashMap<u64, u64> = counted.rules.iter().map(|hits| (hits.serial, hits.frames)).collect();
-        let mut serials = self.plan.tables.rules.serials.iter();
+        let mut measures = self.measure_rules(&counted);
         let mut views = Vec::new();
         for (index, list) in self.model.access_lists.iter().enumerate() {
             let used_by = users(&self.model, index);
-            for (number, rule) in (1..).zip(&list.rules) {
-                let serial = serials.next().copied().unwrap_or(0);
-                views.push(RuleView {
-                    list: list.name.clone(),
-                    number,
-                    action: if rule.permit { "permit" } else { "deny" }.into(),
-                    matches: matches(rule),
-                    hits: hits.get(&serial).copied().unwrap_or(0),
-                    used_by: used_by.clone(),
-                });
+            for (rule, measure) in list.rules.iter().zip(&mut measures) {
+                let action = measure.action().into();
+                let RuleMeasure { list, number, hits, .. } = measure;
+                views.push(RuleView { list, number, action, matches: matches(rule), hits, used_by: used_by.clone() });
             }
         }
         views
+    }
+
+    /// How often each rule decided, list by list.
+    pub(in crate::control) fn measure_rules(&self, counted: &Counters) -> impl Iterator<Item = RuleMeasure> {
+        let hits: HashMap<u64, u64> = counted.rules.iter().map(|hits| (hits.serial, hits.frames)).collect();
+        let lists = self.model.access_lists.iter();
+        let rules = lists.flat_map(|list| (1..).zip(&list.rules).map(move |(number, rule)| (list, number, rule)));
+        rules.zip(&self.plan.tables.rules.serials).map(move |((list, number, rule), serial)| RuleMeasure {
+            list: list.name.clone(),
+            number,
+            permit: rule.permit,
+            hits: hits.get(serial).copied().unwrap_or(0),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The pages `docs/metrics.md` and `docs/drops.md`, from the code.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::families;
@@ -29,10 +30,11 @@ scrape_configs:
 
 [grafana.json](grafana.json) is a dashboard of them.
 
-Ports, VLANs of ports, VNIs and VTEPs have series of their own up to `metrics.limit` of each (1000 by default);
-`causeway_metrics_left_out` says how many have none. A VLAN has 5 series, a VNI 7 and a VTEP 6, and one for each reason for
-which its frames were dropped; a port has 16 and one for each reason there is; a worker has some 45. Each scrape asks the workers for their counters, as `causeway show` does; forwarding does not wait for it. At
-most 8 clients are served at once, each for at most 10 seconds.
+Ports, VLANs of ports, VNIs, VTEPs and rules of access lists have series of their own up to `metrics.limit` of each (1000
+by default); `causeway_metrics_left_out` says how many have none. A VLAN has {VLANs of ports} series, a VNI {VNIs} and a
+VTEP {VTEPs}, and a VNI and a VTEP one more for each reason for which their frames were dropped; a port has {Ports} and one
+for each reason there is; a worker has some 45. Each scrape asks the workers for their counters, as `causeway show` does;
+forwarding does not wait for it. At most 8 clients are served at once, each for at most 10 seconds.
 
 Counters start at 0 with the gateway, or where they were when it keeps its state, and again when an operator clears them; a
 VNI's or VTEP's own start at 0 when it comes. Prometheus takes both for what they are.
@@ -53,7 +55,11 @@ taken with `--in-memory`, so that none stays behind, and other pages cannot be s
 
 /// The page on metrics.
 pub fn reference() -> String {
-    let mut page = METRICS.to_owned();
+    let mut series = BTreeMap::<_, usize>::new();
+    families::each(|family| *series.entry(family.title).or_default() += 1);
+    let filled =
+        |text: String, (title, count): (&&str, &usize)| text.replace(&format!("{{{title}}}"), &count.to_string());
+    let mut page = series.iter().fold(METRICS.to_owned(), filled);
     let mut title = "";
     families::each(|family| {
         if family.title != title {
