@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::bench::{Bench, NEXT_HOP};
+use crate::bytes::{mac, probe, vlan};
+use crate::config::Config;
 use crate::gateway::Gateway;
-use crate::lab::{self, Lab, run, until};
+use crate::lab::{self, Lab, run, until, until_or};
 
 /// Where Debian and Ubuntu keep schemas.
 const SCHEMA: &str = "/usr/share/openvswitch/vtep.ovsschema";
@@ -127,4 +130,30 @@ impl Drop for VtepDb {
 /// What `show controllers` has of the only one.
 pub fn controller(gateway: &Gateway) -> Value {
     gateway.show("controllers")[0].clone()
+}
+
+/// Ports without a VLAN, and a database.
+pub fn config<'a>(lab: &'a Lab, control: &str) -> Config<'a> {
+    Config::new(lab).underlay_wire(NEXT_HOP).port("srv1", "mtu: 1500").port("srv2", "mtu: 1500").control(control)
+}
+
+/// vls0 with VNI 5001 in VLAN 100 of srv1, and a MAC behind 10.0.0.12.
+pub const VLS0: &str = "add-ls vls0 -- set Logical_Switch vls0 tunnel_key=5001 replication_mode=source_node \
+                    -- bind-ls gw1 srv1 100 vls0 -- add-ucast-remote vls0 02:00:00:00:ee:21 10.0.0.12 \
+                    -- add-mcast-remote vls0 unknown-dst 10.0.0.12 -- add-mcast-remote vls0 unknown-dst 10.0.0.13";
+
+/// A frame from srv1 to the MAC behind 10.0.0.12 passes.
+pub fn passes(bench: &Bench, lab: &Lab, seed: u8) {
+    let frame = probe(mac(0x21), mac(1), 60, seed);
+    lab.wire("srv1").send(&vlan(&frame, 100));
+    let outer = bench.expect_inner("to the MAC's VTEP", &frame);
+    assert_eq!((outer.vni, outer.to.to_string().as_str()), (5001, "10.0.0.12"));
+}
+
+pub fn wait_for_macs(bench: &Bench, macs: u64) {
+    until_or(
+        &format!("{macs} MACs of the controller are in force"),
+        || controller(&bench.gateway)["applied"]["macs"] == macs,
+        || bench.gateway.show_text("controllers", &[]),
+    );
 }

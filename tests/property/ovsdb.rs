@@ -1,7 +1,6 @@
 //! Whatever a database server sends: an answer or a refusal, never a panic; and what is wanted depends on what the database
 //! says, not on the way there. CTL8
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use config::types::{FloodFallback, Mac, Tag, Vid};
@@ -222,9 +221,8 @@ proptest! {
             managers: Some(vec!["ptcp:6640".into()]),
             ..Ours::default()
         };
-        let told = HashMap::new();
         for group in Group::ALL {
-            let scene = Scene { replica: &replica, facts: &facts, wanted: &wanted, ours: &ours, told: &told };
+            let scene = Scene { replica: &replica, facts: &facts, wanted: &wanted, ours: &ours };
             publish(group, scene).params(group.name());
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use config::types::{Accept, Encap, Flood, Memory, Model, Port, Vtep};
+use config::types::{Accept, Controllers, Encap, Flood, Memory, Model, Ovsdb, OvsdbDatabase, Port, Vtep};
 
 use super::compile::key;
 use super::fdb::Record;
@@ -137,7 +137,7 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     differ("state", old.state != new.state);
     differ("fdb.size", old.fdb_size != new.fdb_size);
     differ("vtep.namespace", old.vtep.namespace != new.vtep.namespace);
-    differ("control", old.control != new.control);
+    controllers(&old.control, &new.control, &mut differ);
     let find = |model: &'_ Model, name: &str| model.ports.iter().position(|port| port.name == name);
     for port in new.ports.iter().filter(|port| find(old, &port.name).is_none()) {
         differ(&format!("ports[{}]", port.name), true);
@@ -154,6 +154,31 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     }
     differ("ports", gone);
     parts
+}
+
+/// A controller's connection is set up once; what it may say changes at any time.
+fn controllers(old: &Controllers, new: &Controllers, differ: &mut impl FnMut(&str, bool)) {
+    differ("control.ovsdb", old.ovsdb.is_some() != new.ovsdb.is_some());
+    if let (Some(old), Some(new)) = (&old.ovsdb, &new.ovsdb) {
+        let directory = |one: &Ovsdb| match &one.database {
+            OvsdbDatabase::Embedded { directory, tls } => Some((directory.clone(), tls.clone())),
+            OvsdbDatabase::Unix(_) | OvsdbDatabase::Tcp(..) => None,
+        };
+        match (directory(old), directory(new)) {
+            (Some(old), Some(new)) => {
+                differ("control.ovsdb.directory", old.0 != new.0);
+                differ("control.ovsdb.tls", old.1 != new.1);
+            }
+            _ => differ("control.ovsdb.database", old.database != new.database),
+        }
+        differ("control.ovsdb.physical_switch", old.physical_switch != new.physical_switch);
+    }
+    differ("control.evpn", old.evpn.is_some() != new.evpn.is_some());
+    if let (Some(old), Some(new)) = (&old.evpn, &new.evpn) {
+        differ("control.evpn.namespace", old.namespace != new.namespace);
+        differ("control.evpn.udp_port", old.udp_port != new.udp_port);
+        differ("control.evpn.hold", old.hold != new.hold);
+    }
 }
 
 fn port(old: &Port, new: &Port, differ: &mut impl FnMut(&str, bool)) {

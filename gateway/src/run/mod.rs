@@ -327,11 +327,14 @@ fn balance(control: &Control) -> String {
 mod devices {
     //! The devices of DPDK.
 
+    use std::rc::Rc;
+
     use gateway::control::PortFacts;
     use gateway::control::measures::DeviceLosses;
     use gateway::control::view::{DeviceView, LinkView, QueueView};
     use gateway::dpdk;
     use gateway::driver::Driver;
+    use gateway::source::carrier::Carriers;
 
     use super::machine::{Clock, Machine, Queues};
     use super::{Devices, Links, Start};
@@ -343,12 +346,17 @@ mod devices {
         let facts = opened.ports.iter().zip(asked).map(|(port, mtu)| facts(port, mtu)).collect();
         let ports = opened.ports.clone();
         let same = ports.clone();
+        let carriers = Rc::new(Carriers::new(&start.model));
+        let also = Rc::clone(&carriers);
         let links = Links {
             state: Box::new(move |port| {
                 let link = ports.get(port)?.link();
-                Some(LinkView { up: link.up, speed_mbps: link.speed })
+                Some(LinkView { up: link.up && carriers.is_up(port).unwrap_or(true), speed_mbps: link.speed })
             }),
-            device: Box::new(move |port| same.get(port).map(device)),
+            device: Box::new(move |port| {
+                let view = same.get(port).map(device)?;
+                Some(DeviceView { up: view.up && also.is_up(port).unwrap_or(true), ..view })
+            }),
         };
         let pools = opened.drivers.iter_mut().map(|driver| driver.pool().clone()).collect();
         let machine = machine(&opened, &start.model);

@@ -9,6 +9,7 @@
 //! No thread here touches the data path. A thread that enters another namespace does nothing else and ends there.
 
 mod alter;
+pub mod carrier;
 pub mod directions;
 pub mod error;
 pub mod evpn;

@@ -110,6 +110,38 @@ fn other_devices_or_workers_need_a_restart_and_nothing_changes_until_then() {
     assert_eq!(gateway.control.model(), &model(OFFICE));
 }
 
+/// What a controller may say changes live; where it is does not, and the plan names exactly that.
+#[test]
+fn a_controllers_place_needs_a_restart_and_its_other_settings_do_not() {
+    let with = |ovsdb: &str| format!("{OFFICE}\ncontrol: {{ovsdb: {{{ovsdb}}}}}\n");
+    let embedded = "database: embedded, directory: /d, physical_switch: gw1";
+    let mut gateway = Gateway::new(&with(embedded));
+    let mut takes = |ovsdb: &str| gateway.control.reload(model(&with(ovsdb)), gateway.now);
+    let rest =
+        "flood_fallback: off, stale: 3, statistics: 0, ports: srv1, managers: \"ptcp:6640\", management_ips: 10.9.0.1";
+    assert_eq!(takes(&format!("{embedded}, {rest}, description: x")), Ok(()));
+    let parts = |paths: &[&str]| Err(NeedsRestart(paths.iter().map(|&path| path.into()).collect()));
+    assert_eq!(takes("database: \"unix:/s\", physical_switch: gw1"), parts(&["control.ovsdb.database"]));
+    assert_eq!(
+        takes("database: embedded, directory: /e, physical_switch: gw2, tls: {key: /k, certificate: /c, ca: /a}"),
+        parts(&["control.ovsdb.directory", "control.ovsdb.tls", "control.ovsdb.physical_switch"])
+    );
+    assert_eq!(gateway.control.reload(model(OFFICE), gateway.now), parts(&["control.ovsdb"]));
+}
+
+/// A VNI more in the file is one more that takes part in EVPN.
+#[test]
+fn evpn_takes_part_in_another_vni_without_a_restart() {
+    let with = |evpn: &str| format!("{OFFICE}\ncontrol: {{evpn: {{{evpn}}}}}\n");
+    let mut gateway = Gateway::new(&with(""));
+    let more = with("").replace("vnis:", "vnis:\n  - {vni: 300}");
+    assert_eq!(gateway.control.reload(model(&more), gateway.now), Ok(()));
+    assert_eq!(gateway.control.reload(model(&with("vnis: 100")), gateway.now), Ok(()));
+    let other = gateway.control.reload(model(&with("udp_port: 9999, namespace: n, hold: 7")), gateway.now);
+    let parts = ["control.evpn.namespace", "control.evpn.udp_port", "control.evpn.hold"].map(String::from);
+    assert_eq!(other, Err(NeedsRestart(parts.into())));
+}
+
 /// CONFORMANCE CTL2: what the twins and the cores can change while they run needs no restart.
 #[test]
 fn addresses_and_an_mtu_that_the_device_was_opened_for_need_no_restart() {

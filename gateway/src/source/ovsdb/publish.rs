@@ -74,6 +74,8 @@ pub struct Ours {
     pub full: bool,
     /// What passed our attachments; `None` says nothing about it.
     pub passed: Option<HashMap<PortTag, Passed>>,
+    /// Statistics that the database has, by row: they are not followed.
+    pub told: HashMap<Uuid, Passed>,
 }
 
 /// Frames and bytes of an attachment.
@@ -96,8 +98,6 @@ pub struct Scene<'a> {
     pub wanted: &'a Wanted,
     /// What we have to say.
     pub ours: &'a Ours,
-    /// Statistics that the database has, by row: they are not followed.
-    pub told: &'a HashMap<Uuid, Passed>,
 }
 
 /// The operations that a group lacks.
@@ -383,7 +383,7 @@ impl<'a> Scene<'a> {
                     return;
                 }
                 match port.stats.get(&vlan) {
-                    Some(row) if self.told.get(row) == Some(&passed) => {}
+                    Some(row) if self.ours.told.get(row) == Some(&passed) => {}
                     Some(row) => tx.update("Logical_Binding_Stats", *row, columns(passed)),
                     None => {
                         let new = tx.insert("Logical_Binding_Stats", columns(passed));

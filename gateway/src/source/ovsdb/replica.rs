@@ -17,6 +17,10 @@ pub const DATABASE: &str = "hardware_vtep";
 
 /// Most rows that are followed: some ten times what a gateway of full size has.
 const MOST_ROWS: usize = 4_000_000;
+/// Most bytes that all rows may take: more than [`MOST_ROWS`] of usual length do.
+const MOST_BYTES: usize = 1 << 30;
+/// Bytes of changes after which it is looked what the rows take.
+const LOOK: usize = 64 << 20;
 
 /// Rows by name.
 pub type Table<T> = HashMap<Uuid, T>;
@@ -42,6 +46,8 @@ macro_rules! replica {
             )*
             /// Rows that cannot be read, and why: table and row.
             pub unread: BTreeMap<(&'static str, Uuid), String>,
+            /// Bytes of changes since it was looked what the rows take.
+            taken: usize,
         }
 
         impl Replica {
@@ -61,8 +67,9 @@ macro_rules! replica {
             ///
             /// # Errors
             ///
-            /// When they are no changes, or there are too many rows.
+            /// When they are no changes, or the rows are too many or too long.
             pub fn apply(&mut self, changes: &RawValue) -> Result<(), String> {
+                self.taken += changes.get().len();
                 let changes: Changes<'_> =
                     serde_json::from_str(changes.get()).map_err(|error| format!("an update that cannot be read ({error})"))?;
                 for (table, rows) in changes {
@@ -71,10 +78,24 @@ macro_rules! replica {
                         _ => {}
                     }
                 }
-                match self.len() {
-                    rows if rows > MOST_ROWS => Err(format!("more than {MOST_ROWS} rows")),
-                    _ => Ok(()),
+                if self.len() > MOST_ROWS {
+                    return Err(format!("more than {MOST_ROWS} rows"));
                 }
+                self.weigh(LOOK, MOST_BYTES)
+            }
+
+            /// Looks what the rows take, once so many bytes of changes have come.
+            fn weigh(&mut self, look: usize, most: usize) -> Result<(), String> {
+                if self.taken < look {
+                    return Ok(());
+                }
+                self.taken = 0;
+                let unread: usize = self.unread.values().map(|why| size_of::<(Uuid, String)>() + why.len()).sum();
+                let rows = 0 $(+ self.$field.values().map(Row::weight).sum::<usize>())*;
+                if rows + unread > most {
+                    return Err(format!("rows of more than {} MiB", most >> 20));
+                }
+                Ok(())
             }
 
             /// How many rows there are.
@@ -205,6 +226,23 @@ mod tests {
         assert!(replica.unread[&("Logical_Switch", uuid)].contains("another kind of atom"));
         replica.apply(&raw(&format!(r#"{{"Logical_Switch":{{"{ROW}":{{}}}}}}"#))).expect("a deletion");
         assert!(replica.unread.is_empty());
+    }
+
+    #[test]
+    fn rows_that_are_too_long_are_no_database() {
+        let mut replica = Replica::default();
+        let row = |name: &str, number: usize| {
+            let row = ROW.replace("550e8400", &format!("{number:08x}"));
+            raw(&format!(r#"{{"Logical_Switch":{{"{row}":{{"new":{{"name":"{name}"}}}}}}}}"#))
+        };
+        for number in 0..100 {
+            replica.apply(&row(&"x".repeat(10_000), number)).expect("few");
+            assert_eq!(replica.weigh(100_000, 2_000_000), Ok(()));
+        }
+        replica.apply(&row("short", 0)).expect("few");
+        assert_eq!(replica.weigh(1 << 30, 1000), Ok(()), "not yet looked at");
+        assert!(replica.weigh(0, 980_000).expect_err("99 long names").contains("rows of more than 0 MiB"));
+        assert_eq!(replica.taken, 0);
     }
 
     #[test]

@@ -18,6 +18,50 @@ pub trait Row: DeserializeOwned + PartialEq {
     const NEEDED: &'static [&'static str];
     /// Columns that older schemas lack.
     const OTHER: &'static [&'static str];
+
+    /// Bytes that it takes, about.
+    fn weight(&self) -> usize;
+}
+
+/// Bytes that a value takes behind its fixed part, about.
+trait Weight {
+    fn weight(&self) -> usize;
+}
+
+macro_rules! weightless {
+    ($($kind:ty),*) => {$(
+        impl Weight for $kind {
+            fn weight(&self) -> usize {
+                0
+            }
+        }
+    )*};
+}
+
+weightless!(Uuid, i64, bool);
+
+impl Weight for Text {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T: Weight> Weight for Option<T> {
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, Weight::weight)
+    }
+}
+
+impl<T: Weight> Weight for Vec<T> {
+    fn weight(&self) -> usize {
+        self.iter().map(|one| size_of::<T>() + one.weight()).sum()
+    }
+}
+
+impl<K: Weight, V: Weight> Weight for BTreeMap<K, V> {
+    fn weight(&self) -> usize {
+        self.iter().map(|(key, value)| size_of::<(K, V)>() + key.weight() + value.weight()).sum()
+    }
 }
 
 macro_rules! rows {
@@ -33,6 +77,10 @@ macro_rules! rows {
             const TABLE: &'static str = $table;
             const NEEDED: &'static [&'static str] = &[$($needed),*];
             const OTHER: &'static [&'static str] = &[$($other),*];
+
+            fn weight(&self) -> usize {
+                size_of::<(Uuid, Self)>() $(+ Weight::weight(&self.$column))*
+            }
         }
     )*};
 }

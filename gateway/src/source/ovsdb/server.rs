@@ -94,6 +94,7 @@ impl Server {
         if !database.exists() {
             self.create(&database)?;
         }
+        self.check_keys()?;
         self.sweep();
         let mut command = if on_path("setpriv") {
             let mut command = Command::new("setpriv");
@@ -114,6 +115,16 @@ impl Server {
         command.args(["-vconsole:warn", "-vsyslog:off", "-vfile:off"]);
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         spawned.map_err(|error| format!("cannot start ovsdb-server ({error}); install openvswitch-common"))
+    }
+
+    /// Without its keys the server would run and take no controller over TLS.
+    fn check_keys(&self) -> Result<(), String> {
+        let Some(Tls { key, certificate, ca }) = &self.tls else { return Ok(()) };
+        for (path, option) in [(key, "key"), (certificate, "certificate"), (ca, "ca")] {
+            let read = fs::File::open(path);
+            read.map_err(|error| format!("cannot read {} ({error}); see control.ovsdb.tls.{option}", path.display()))?;
+        }
+        Ok(())
     }
 
     fn create(&self, database: &Path) -> Result<(), String> {

@@ -1,0 +1,80 @@
+//! The carrier of ports whose driver does not know it: net_af_packet and net_af_xdp say "up" whatever happens to the
+//! kernel's interface beneath them, so the kernel is asked.
+
+use std::cell::RefCell;
+
+use config::types::Model;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+
+use super::rtnl::Rtnl;
+
+/// Drivers on top of a kernel interface (`iface=`) that do not follow its carrier.
+const BLIND: [&str; 2] = ["net_af_packet", "net_af_xdp"];
+
+/// Asks the kernel, in the namespace of the thread that made it.
+pub struct Carriers {
+    rtnl: Option<RefCell<Rtnl>>,
+    /// The interface of each port that needs it.
+    interfaces: Vec<Option<String>>,
+}
+
+impl Carriers {
+    /// For the ports of a model, in their order.
+    pub fn new(model: &Model) -> Self {
+        let interfaces: Vec<_> = model.ports.iter().map(|port| interface(&port.device)).collect();
+        let rtnl = interfaces.iter().any(Option::is_some).then(Rtnl::open).and_then(|opened| {
+            opened.inspect_err(|error| log::warn!("cannot ask the kernel for carriers ({error})")).ok()
+        });
+        Self { rtnl: rtnl.map(RefCell::new), interfaces }
+    }
+
+    /// Whether a port has a carrier; `None` where its driver knows better.
+    pub fn is_up(&self, port: usize) -> Option<bool> {
+        let name = self.interfaces.get(port)?.clone()?;
+        let mut question = LinkMessage::default();
+        question.attributes.push(LinkAttribute::IfName(name));
+        let answer = self.rtnl.as_ref()?.borrow_mut().request(RouteNetlinkMessage::GetLink(question), 0);
+        let Ok(answer) = answer else {
+            // It is gone.
+            return Some(false);
+        };
+        answer.iter().find_map(|message| match message {
+            RouteNetlinkMessage::NewLink(link) => Some(link.header.flags.contains(LinkFlags::LowerUp)),
+            _ => None,
+        })
+    }
+}
+
+/// The kernel's interface beneath a device of a driver that does not follow it.
+fn interface(device: &str) -> Option<String> {
+    let (name, arguments) = device.split_once(',')?;
+    let is = |driver: &str| name.strip_prefix(driver).is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_digit()));
+    BLIND.iter().find(|driver| is(driver))?;
+    arguments.split(',').find_map(|argument| argument.strip_prefix("iface=")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_asked_for_devices_whose_driver_does_not_look() {
+        assert_eq!(interface("net_af_packet0,qpairs=2,iface=eth1"), Some("eth1".into()));
+        assert_eq!(interface("net_af_xdp3,iface=eth1,queue_count=1"), Some("eth1".into()));
+        for device in ["net_tap0,iface=eth1", "0000:03:00.0,iface=eth1", "net_af_packetx,iface=a", "net_af_packet0"] {
+            assert_eq!(interface(device), None, "{device}");
+        }
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_has_no_carrier_and_the_loopback_has_one() {
+        let asks = |name: &str| Carriers {
+            rtnl: Some(RefCell::new(Rtnl::open().expect("netlink"))),
+            interfaces: vec![Some(name.into()), None],
+        };
+        assert_eq!(asks("none-such-0").is_up(0), Some(false));
+        assert_eq!(asks("lo").is_up(0), Some(true));
+        assert_eq!((asks("lo").is_up(1), asks("lo").is_up(2)), (None, None));
+    }
+}
