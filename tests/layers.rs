@@ -1,4 +1,5 @@
-//! Modules use only what stands to their left in the line that gateway/ARCHITECTURE.md draws.
+//! Modules use only what stands to their left in the line that gateway/ARCHITECTURE.md draws; what is logged says what to do,
+//! and workers log nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -96,6 +97,72 @@ fn modules_use_only_what_stands_to_their_left() {
         }
     }
     wrong.extend(line.iter().filter(|name| !seen.contains(*name)).map(|name| format!("{name} is no module")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whatever prints or logs.
+const VOICES: [&str; 10] =
+    ["complain!", "inform!", "error!(", "warn!(", "info!(", "debug!(", "trace!(", "log!(", "println!", "rights::keep"];
+
+/// The voices that a text uses.
+fn voices<'a>(text: &str, allowed: &'a [&'a str]) -> Vec<&'a str> {
+    let alone = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    allowed.iter().copied().filter(|voice| text.match_indices(voice).any(|(at, _)| alone(at))).collect()
+}
+
+/// A problem is told through `complain!`, which asks for a cure and for context; see `say.rs`.
+#[test]
+fn every_problem_in_the_log_has_a_cure_and_context() {
+    let mut wrong = Vec::new();
+    let mut complaints = 0;
+    for file in files(Path::new(SOURCES)) {
+        let text = code(&fs::read_to_string(&file).expect("a source file"));
+        complaints += text.matches("complain!").count();
+        let inside = file.strip_prefix(SOURCES).expect("below the sources").to_str().expect("UTF-8");
+        // What makes complaints, and what passes on the words of DPDK.
+        let plain: &[&str] = match inside {
+            "say.rs" => &[],
+            "dpdk/log.rs" => &["error!(", "warn!(", "info!("],
+            _ => &["error!(", "warn!(", "info!(", "log!("],
+        };
+        let plain = voices(&text, plain);
+        if !plain.is_empty() {
+            wrong.push(format!("{inside}: {plain:?}; use complain! or inform!"));
+        }
+        if text.split("complain!").skip(1).any(|call| call.split(';').next().is_some_and(|head| head.contains("\"\"")))
+        {
+            wrong.push(format!("{inside}: a complaint without words or without a cure"));
+        }
+    }
+    assert!(complaints > 40, "{complaints}: is the macro called otherwise by now?");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The path of a packet neither logs nor prints; what goes wrong there is counted, or told to control.
+#[test]
+fn workers_log_nothing() {
+    let line = line();
+    let end = line.iter().position(|name| name == "worker").expect("the worker is in the line");
+    let silent = |inside: &str, module: &String| match inside {
+        // How things are told, and the rights of the threads that may tell.
+        "say.rs" | "rights.rs" => false,
+        "run/worker.rs" | "dpdk/driver.rs" | "dpdk/mbuf.rs" | "dpdk/pool.rs" | "dpdk/clock.rs" => true,
+        _ => line[..=end].contains(module),
+    };
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for file in files(Path::new(SOURCES)) {
+        let inside = file.strip_prefix(SOURCES).expect("below the sources").to_str().expect("UTF-8");
+        if !silent(inside, &module(&file)) {
+            continue;
+        }
+        seen += 1;
+        let found = voices(&code(&fs::read_to_string(&file).expect("a source file")), &VOICES);
+        if !found.is_empty() {
+            wrong.push(format!("{inside}: {found:?}"));
+        }
+    }
+    assert!(seen > 30, "{seen} files");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

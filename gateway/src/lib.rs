@@ -18,6 +18,7 @@ pub mod notes;
 pub mod pipeline;
 mod prefetch;
 pub mod rights;
+pub mod say;
 pub mod shard;
 pub mod sim;
 pub mod source;

@@ -5,6 +5,7 @@
 //! work takes. Workers, the carriers of the twins and the threads of the socket handle what strangers send, and keep
 //! nothing. Found by running the gateway with less: `tests/netns/service.rs` holds it to this list and to the unit's.
 
+use crate::complain;
 use config::types::Model;
 pub use rustix::thread::CapabilitySet as Rights;
 
@@ -33,8 +34,25 @@ pub fn for_running(model: &Model) -> Rights {
     rights
 }
 
-/// From now on the calling thread, and the threads and programs that it starts, have at most these rights.
+/// From now on the calling thread, and the threads and programs that it starts, have at most these rights. Where that
+/// fails the log says so, and the thread goes on with more.
 pub fn keep(rights: Rights) {
+    if let Err(error) = limit(rights) {
+        complain!(warn, STAYS, STAYS_CURE; error = error);
+    }
+}
+
+/// What is said when rights stay, and what to do then.
+pub const STAYS: &str = "rights that are not needed could not be given up, and stay";
+/// See [`STAYS`].
+pub const STAYS_CURE: &str = "let whoever starts the gateway allow capset and prctl";
+
+/// The same for who does not log.
+///
+/// # Errors
+///
+/// What the kernel says; the thread has the rights that it had.
+pub fn limit(rights: Rights) -> rustix::io::Result<()> {
     let given_up = rustix::thread::capabilities(None).and_then(|mut held| {
         held.effective &= rights;
         held.permitted &= rights;
@@ -43,9 +61,7 @@ pub fn keep(rights: Rights) {
     });
     // No program that it starts gets them back, be it setuid root.
     let for_good = rustix::thread::set_no_new_privs(true);
-    if let Err(error) = given_up.and(for_good) {
-        log::warn!("rights that are not needed could not be given up ({error}); the gateway runs on with them");
-    }
+    given_up.and(for_good)
 }
 
 #[cfg(test)]

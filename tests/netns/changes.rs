@@ -1,6 +1,6 @@
 //! Another configuration, and a restart, while frames flow through the real gateway.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -220,8 +220,8 @@ fn a_crash_under_load_forgets_no_mac() {
     let arrivals = arrivals.lock().unwrap();
     let gap = arrivals.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
     eprintln!("no frame was forwarded for {gap:?}, from the kill to the first frame of the next gateway");
-    gateway.wait_log(&format!("{} learned MACs are remembered", u32::from(MACS) + 1));
-    gateway.wait_log("nothing was forwarded for");
+    gateway.wait_log(&format!("learned MACs are remembered from before macs={}", u32::from(MACS) + 1));
+    gateway.wait_log("nothing was forwarded since the gateway before this one seconds=");
     let marker = vlan(&probe(BROADCAST, mac(1), 60, 9), 10);
     one.send(&marker);
     let known = |frame: &[u8]| (100..100 + MACS).any(|number| frame[..6] == mac(number));
@@ -247,7 +247,7 @@ fn a_damaged_state_or_a_folder_that_cannot_be_written_only_warns() {
     };
     let plain = configuration(&lab);
     let gateway = Gateway::start(&lab, &format!("{plain}state: {{directory: {}}}\n", state.display()));
-    gateway.wait_log("is not used: it is damaged");
+    gateway.wait_log("error=\"it is damaged\"");
     forwards();
     let (status, _, log) = gateway.stop();
     assert!(status.success(), "{log}");
@@ -257,4 +257,41 @@ fn a_damaged_state_or_a_folder_that_cannot_be_written_only_warns() {
     let gateway = Gateway::start(&lab, &format!("{plain}state: {{directory: /proc/causeway, every: 1}}\n"));
     gateway.wait_log("cannot be written");
     forwards();
+}
+
+/// A disk that is full when the gateway starts: it warns once with a cure, forwards, and keeps its state once there is room.
+#[test]
+fn a_full_disk_only_warns_and_the_state_is_kept_once_there_is_room() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let state = lab.directory.join("state");
+    std::fs::create_dir(&state).expect("ours");
+    let script = lab.directory.join("on-a-full-disk");
+    let filled = format!(
+        "#!/bin/sh\nmount -t tmpfs -o size=64k none {0} && dd if=/dev/zero of={0}/filler bs=4k 2>/dev/null\nexec \"$@\"\n",
+        state.display()
+    );
+    std::fs::write(&script, filled).expect("ours");
+    let yaml = format!("{}state: {{directory: {}, every: 1}}\n", configuration(&lab), state.display());
+    // The mount is the gateway's alone, and goes with it.
+    let wrapper = format!("unshare --mount --propagation private sh {}", script.display());
+    let gateway = Gateway::start_under(&lab, &yaml, &wrapper, &[]);
+    gateway.wait_log("make room, or change state.directory path=");
+    gateway.wait_log("No space left on device");
+    let (one, two) = (lab.wire("srv1"), lab.wire("srv2"));
+    let frame = vlan(&probe(BROADCAST, mac(1), 60, 1), 10);
+    one.send(&frame);
+    two.expect_frame("the frame", &frame);
+    gateway.wait_learned(mac(1), "srv1 vlan 10");
+    let inside = PathBuf::from(format!("/proc/{}/root", gateway.id())).join(state.strip_prefix("/").expect("absolute"));
+    let names = || {
+        let entries = std::fs::read_dir(&inside).expect("it runs").map(|entry| entry.expect("an entry").file_name());
+        entries.map(|name| name.to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(), ["filler"], "nothing half-written stays behind");
+    std::fs::remove_file(inside.join("filler")).expect("it is there");
+    gateway.wait_log("the state file can be written again path=");
+    let kept = std::fs::read(inside.join("gateway.state")).expect("it is there");
+    assert!(String::from_utf8_lossy(&kept).contains("\"macs\":1"));
+    let (status, _, log) = gateway.stop();
+    assert!(status.success() && log.matches("make room").count() == 1, "{log}");
 }

@@ -99,7 +99,7 @@ fn a_stuck_worker_is_told_of_and_the_watchdog_goes_hungry_until_it_moves() {
         return lab::skip("this machine does not let us stop a thread (ptrace)");
     };
     manager.wait("STATUS=the worker of core 1 does not move");
-    gateway.wait_log("core 1: its worker has not moved for 2.");
+    gateway.wait_log("please report it with this log core=1 seconds=2.");
     let well = health(&gateway);
     let problems = well["problems"].as_array().expect("a list");
     let told = |one: &serde_json::Value| one["subject"] == "worker" && one["name"] == "1";
@@ -111,7 +111,7 @@ fn a_stuck_worker_is_told_of_and_the_watchdog_goes_hungry_until_it_moves() {
     drop(held);
     manager.wait("STATUS=forwarding: 3 ports");
     manager.wait("WATCHDOG=1");
-    gateway.wait_log("core 1: its worker moves again");
+    gateway.wait_log("see that nothing else runs on its core core=1 seconds=");
     let well = health(&gateway).to_string();
     assert!(!well.contains("worker"), "{well}");
     forwards(&lab);

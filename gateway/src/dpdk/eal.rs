@@ -14,6 +14,7 @@ use dpdk_sys as sys;
 
 use super::error::Error;
 use super::{host, log};
+use crate::complain;
 
 /// How EAL is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,11 +253,8 @@ fn use_huge_pages(options: &EalOptions) -> Result<bool, Error> {
         _ if free >= needed => Ok(true),
         HugePages::Require => Err(Error::HugePages { needed, free }),
         _ => {
-            ::log::warn!(
-                "packet memory is in ordinary pages, which is slower: {needed} MiB of huge pages are needed and {free} \
-                 are free (echo {} > /proc/sys/vm/nr_hugepages)",
-                needed.div_ceil(2)
-            );
+            let cure = format!("do 'echo {} > /proc/sys/vm/nr_hugepages' and restart", needed.div_ceil(2));
+            complain!(warn, "packet memory is in ordinary pages, which is slower", cure; needed_mib = needed, free_mib = free);
             Ok(false)
         }
     }

@@ -2,6 +2,7 @@
 
 use config::types::Encap;
 use gateway::control::{Control, Spot};
+use gateway::inform;
 use gateway::telemetry::{Act, FdbPlace};
 use serde_json::{Value, json};
 
@@ -12,20 +13,20 @@ pub fn act(control: &mut Control, act: &Act) -> Result<Value, String> {
     match act {
         Act::FdbFlush(asked) => {
             let forgotten = control.flush(&filter(control, asked)?).map_err(|unknown| unknown.to_string())?;
-            log::info!("{forgotten} learned MACs were flushed");
+            inform!("learned MACs were flushed"; macs = forgotten);
             Ok(json!({"forgotten": forgotten}))
         }
         Act::FdbAdd(asked) => {
             let vni = vni_name(control, &asked.vni)?;
             let (spot, place) = spot(asked)?;
             control.put_mac(&vni, asked.mac.parse()?, &spot)?;
-            log::info!("MAC {} of VNI {vni} was put at {place} by hand", asked.mac);
+            inform!("a MAC was put by hand"; vni = vni, mac = asked.mac, place = place);
             Ok(json!({"place": place}))
         }
         Act::FdbDel { vni, mac } => {
             let vni = vni_name(control, vni)?;
             control.remove_mac(&vni, mac.parse()?)?;
-            log::info!("MAC {mac} of VNI {vni} was removed by hand");
+            inform!("a MAC was removed by hand"; vni = vni, mac = mac);
             Ok(json!({}))
         }
         Act::CountersClear => {

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use config::types::Idle;
 use crossbeam::channel::{Receiver, Sender, select};
+use gateway::complain;
 use gateway::control::measures::Measures;
 use gateway::control::overlay::{self, Controller};
 use gateway::control::{Control, Event, Nanos, Resolution};
 use gateway::frame::PortId;
+use gateway::inform;
 use gateway::link::Link;
 use gateway::telemetry::metrics::Exporter;
 use gateway::telemetry::{Lines, Request};
@@ -40,6 +42,17 @@ pub enum Message {
     Ready,
     /// A worker ended though nobody asked it to.
     Failed(String),
+    /// A worker has something to say: it does not log itself.
+    Trouble {
+        /// Its core.
+        core: u16,
+        /// What is wrong.
+        what: &'static str,
+        /// What to do.
+        cure: &'static str,
+        /// In detail.
+        error: String,
+    },
     /// A controller wants something.
     Overlay(Controller, overlay::Change),
     /// Something about the configuration.
@@ -160,7 +173,7 @@ impl<F> Desk<F> {
                 Some(Message::Ready) => {
                     ready += 1;
                     if ready == self.links.len() {
-                        log::info!("forwarding: {}", self.motto);
+                        inform!(format_args!("forwarding: {}", self.motto));
                         self.service.ready(&format!("forwarding: {}", self.motto));
                         roads = now + ROADS;
                         if let Some(keeper) = &mut self.keeper {
@@ -169,6 +182,9 @@ impl<F> Desk<F> {
                     }
                 }
                 Some(Message::Failed(why)) => return Err(why),
+                Some(Message::Trouble { core, what, cure, error }) => {
+                    complain!(error, what, cure; core = core, error = error);
+                }
                 Some(Message::Overlay(controller, change)) => {
                     self.control.overlay(controller, change, now);
                     happened = now;
@@ -280,7 +296,7 @@ impl<F> Desk<F> {
             if *up != now.up {
                 *up = now.up;
                 let name = &self.control.model().ports[port].name;
-                log::info!("port {name}: the link is {}", if now.up { "up" } else { "down" });
+                inform!(format_args!("the link is {}", if now.up { "up" } else { "down" }); port = name);
                 self.underlay.set_carrier(PortId(port as u8), now.up);
             }
         }
@@ -288,21 +304,24 @@ impl<F> Desk<F> {
 
     /// Tells who has stopped, and who moves again.
     fn feel(&mut self) {
-        let seconds = |nanos: Nanos| nanos as f64 / 1e9;
+        let seconds = |nanos: Nanos| format!("{:.1}", nanos as f64 / 1e9);
         for change in self.pulses.look(self.now()) {
             let status = match change {
                 Change::Stuck { core, silent } => {
-                    log::error!(
-                        "core {core}: its worker has not moved for {:.1} s and frames wait; if it stays so restart the \
-                         gateway, and please report it with this log",
-                        seconds(silent)
+                    complain!(
+                        error,
+                        "a worker does not move and frames wait",
+                        "if it stays so restart the gateway, and please report it with this log";
+                        core = core, seconds = seconds(silent)
                     );
                     format!("the worker of core {core} does not move")
                 }
                 Change::Moves { core, stood } => {
-                    log::warn!(
-                        "core {core}: its worker moves again after {:.1} s; see that nothing else runs on this core",
-                        seconds(stood)
+                    complain!(
+                        warn,
+                        "a worker that stood still moves again",
+                        "see that nothing else runs on its core";
+                        core = core, seconds = seconds(stood)
                     );
                     format!("forwarding: {}", self.motto)
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use config::types::{Model, Vni};
 use crossbeam::channel::Receiver;
+use gateway::complain;
 use gateway::control::overlay::{Change, Controller, Feedback, OverlayFlood, Refusal};
 use gateway::control::view::{AppliedView, ControllerView, PublishedView, RejectedView};
 use gateway::control::{Control, Nanos};
@@ -84,7 +85,12 @@ impl Evpn {
                 Said::Trouble(why) => {
                     // The same is tried, and fails, once a second.
                     if self.trouble.as_ref() != Some(&why) {
-                        log::warn!("evpn: {why}");
+                        complain!(
+                            warn,
+                            "FRR cannot be followed as it should, and it is tried again",
+                            "see 'causeway show controllers'";
+                            controller = "evpn", error = why
+                        );
                     }
                     self.trouble = Some(why);
                 }
@@ -113,11 +119,19 @@ impl Evpn {
         }
         let Feedback { refused, locals, full, .. } = &feedback;
         if let Some(refused) = refused {
-            refused.iter().for_each(|Refusal { number, why, .. }| log::warn!("evpn: {number}: {why}"));
+            for Refusal { number, why, .. } in refused {
+                let cure = "change the VNI in the configuration or in FRR";
+                complain!(warn, "a VNI of FRR is not followed", cure; controller = "evpn", vni = number, error = why);
+            }
             self.refused.clone_from(refused);
         }
         if *full == Some(true) {
-            log::warn!("evpn: the forwarding table is too small for all remote MACs: raise fdb.size");
+            complain!(
+                warn,
+                "the forwarding table is too small for all remote MACs, and the rest is flooded",
+                "raise fdb.size and restart";
+                controller = "evpn", macs = control.known_macs()
+            );
         }
         self.published += locals.iter().filter(|(.., place)| place.is_some()).count() as u64;
         self.follower.tell(&feedback);

@@ -1,5 +1,6 @@
 //! Messages on standard error, from a level up that can change while the gateway runs.
 
+use gateway::inform;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use env_filter::Filter;
@@ -40,7 +41,7 @@ pub fn set(level: &str) -> Result<(), String> {
     let most = filter.filter();
     *logger.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
     log::set_max_level(most);
-    log::info!("messages are printed from '{level}' up");
+    inform!("messages are printed from another level up"; level = level);
     Ok(())
 }
 

@@ -30,10 +30,12 @@ use std::time::{Duration, Instant};
 
 use config::types::Model;
 use crossbeam::channel::{Sender, bounded, unbounded};
+use gateway::complain;
 use gateway::control::measures::Measures;
 use gateway::control::{Control, PortFacts};
 use gateway::driver::Driver;
 use gateway::frame::{Pool, PortId};
+use gateway::inform;
 use gateway::link::Link;
 use gateway::rights;
 use gateway::tables::Fdb;
@@ -102,7 +104,9 @@ fn load(file: &Path) -> Result<config::Loaded, String> {
         format!("{} is refused for {errors} error{}", file.display(), plural(errors))
     })?;
     for warning in &loaded.warnings {
-        ::log::warn!("{warning}");
+        let config::Problem { file, line, column, path, rule, cure, .. } = warning;
+        let at = format_args!("{file}:{line}:{column}");
+        complain!(warn, format_args!("the configuration is odd: {rule}"), cure; at = at, path = path);
     }
     Ok(loaded)
 }
@@ -214,11 +218,17 @@ where
         let cycles = machine.clock;
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
         let copies = model.workers.flood_copies;
+        let room_tell = tell.clone();
         let make = move || {
             let mut fdb = Fdb::with_room(room);
             let lost = entries.into_iter().filter(|&(key, entry)| fdb.insert(key, entry).is_err()).count();
             if lost > 0 {
-                ::log::error!("core {core}: {lost} static MACs found no room; raise fdb.size");
+                let _ = room_tell.send(Message::Trouble {
+                    core,
+                    what: "static MACs found no room",
+                    cure: "raise fdb.size",
+                    error: format!("{lost} of them"),
+                });
             }
             Worker::new(driver, tables, fdb, link, handoff, burst, copies).with_meter(Machine::meter(cycles))
         };
@@ -226,6 +236,9 @@ where
         let notify = move |notice| {
             let _ = tell.send(match notice {
                 Notice::Ready => Message::Ready,
+                Notice::Rights(error) => {
+                    Message::Trouble { core, what: rights::STAYS, cure: rights::STAYS_CURE, error: error.to_string() }
+                }
                 Notice::Failed(why) => Message::Failed(why),
             });
         };
@@ -270,7 +283,7 @@ where
         keeper,
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
-    ::log::info!("stopping");
+    inform!("stopping");
     desk.service.stopping();
     drop(std::mem::take(&mut desk.controllers));
     let stopped = desk.stop(|| workers.iter().all(JoinHandle::is_finished), PATIENCE);
@@ -282,7 +295,7 @@ where
     if let Some(keeper) = desk.keeper.take() {
         keeper.finish(&mut desk.control);
     }
-    ::log::info!("{}", balance(&desk.control));
+    balance(&desk.control);
     worked
 }
 
@@ -311,8 +324,8 @@ fn motto(model: &Model) -> String {
     format!("{ports} port{}, {vnis} VNI{}, {workers} worker{}", plural(ports), plural(vnis), plural(workers))
 }
 
-/// What became of all frames, in a line.
-fn balance(control: &Control) -> String {
+/// Says what became of all frames.
+fn balance(control: &Control) {
     let counters = control.counters();
     let (mut rx, mut tx, mut dropped) = (0, 0, 0);
     for port in &counters.ports {
@@ -320,7 +333,7 @@ fn balance(control: &Control) -> String {
         tx += port.tx.frames;
         dropped += port.drops.iter().sum::<u64>();
     }
-    format!("stopped: {rx} frames received, {tx} transmitted, {dropped} dropped")
+    inform!("stopped"; received = rx, transmitted = tx, dropped = dropped);
 }
 
 #[cfg(feature = "dpdk")]
@@ -432,8 +445,13 @@ mod devices {
     fn facts(port: &dpdk::Port, asked: u16) -> PortFacts {
         let info = port.info();
         if let Some(note) = &info.mtu_note {
-            let level = if info.mtu < asked { ::log::Level::Warn } else { ::log::Level::Debug };
-            ::log::log!(level, "port {}: {note}", info.name);
+            match info.mtu < asked {
+                true => {
+                    let cure = "set the port's mtu to what its device takes";
+                    gateway::complain!(warn, "a device takes a smaller MTU than is asked for", cure; port = info.name, error = note);
+                }
+                false => ::log::debug!("port {}: {note}", info.name),
+            }
         }
         PortFacts {
             mac: info.mac,

@@ -5,6 +5,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+use gateway::complain;
 use gateway::control::Nanos;
 
 /// The service manager, if one started us.
@@ -24,8 +25,8 @@ impl Service {
         };
         let socket = open(place.as_bytes())
             .inspect_err(|error| {
-                let place = place.display();
-                log::warn!("the service manager at {place} cannot be told anything ({error}); is NOTIFY_SOCKET right?");
+                let cure = "set NOTIFY_SOCKET right, or not at all";
+                complain!(warn, "the service manager cannot be told anything", cure; socket = place.display(), error = error);
             })
             .ok();
         let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use config::types::Idle;
+use gateway::complain;
 use gateway::frame::{Frame, Pool, PortId};
 use gateway::link::{HostFrame, Ring};
 use gateway::rights;
@@ -98,12 +99,12 @@ fn from_kernel<P: Pool>(
             Ok(Some(length)) => length,
             Ok(None) => return,
             Err(error) => {
-                log::error!("the twin {name} was removed under us ({error}); restart the gateway to make it anew");
+                complain!(error, "a twin was removed under us", "restart the gateway to make it anew"; port = name, error = error);
                 return;
             }
         };
         if !send(&bytes[..length], port, &mut pool, into, stop) {
-            log::warn!("a frame of {length} bytes from the twin {name} found no room; raise memory.buffers");
+            complain!(warn, "a frame of a twin found no room", "raise memory.buffers"; port = name, bytes = length);
         }
     }
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use config::types::{Model, Port};
 use crossbeam::channel::{Receiver, never};
+use gateway::complain;
 use gateway::control::{Hop, PortFacts, Resolution};
 use gateway::frame::PortId;
+use gateway::inform;
 use gateway::source::error::UnderlayError;
 use gateway::source::membership::Membership;
 use gateway::source::namespace::Namespace;
@@ -78,7 +80,11 @@ impl Underlay {
         for (at, (port, twin)) in self.twins.iter().enumerate() {
             if let Err(error) = give(twin, &new.ports[port.index()]) {
                 for (port, twin) in self.twins.iter().take(at) {
-                    give(twin, &old.ports[port.index()]).unwrap_or_else(|error| log::error!("{error}"));
+                    let port = &old.ports[port.index()];
+                    if let Err(error) = give(twin, port) {
+                        let cure = "restart the gateway, or set its addresses, routes and MTU with 'ip'";
+                        complain!(error, "a twin cannot be put back as it was", cure; port = port.name, error = error);
+                    }
                 }
                 return Err(format!("port {}: {error}", new.ports[port.index()].name));
             }
@@ -92,7 +98,12 @@ impl Underlay {
         let mut changed = false;
         for event in std::iter::once(first).chain(self.events.try_iter()) {
             if let UnderlayEvent::Lost(why) = &event {
-                log::warn!("routes and neighbours cannot be read ({why}); what was known stays in force meanwhile");
+                complain!(
+                    warn,
+                    "routes and neighbours cannot be read, and what was known stays in force meanwhile",
+                    "it is tried again; if it goes on, restart the gateway";
+                    error = why
+                );
             }
             changed |= self.state.apply(event) != Change::None;
         }
@@ -128,7 +139,11 @@ impl Underlay {
         for &(port, group) in groups {
             let Some(twin) = self.twins.get(&port) else { continue };
             self.memberships.entry((port, group)).or_insert_with(|| {
-                twin.join(group).inspect_err(|error| log::warn!("{error}; it is tried again until it works")).ok()
+                let complain = |error: &UnderlayError| {
+                    let cure = "give the twin a route for multicast; it is tried again until it works";
+                    complain!(warn, "an underlay group cannot be joined", cure; group = group, error = error);
+                };
+                twin.join(group).inspect_err(complain).ok()
             });
         }
     }
@@ -138,7 +153,7 @@ impl Underlay {
         for (&(port, group), membership) in self.memberships.iter_mut().filter(|(_, membership)| membership.is_none()) {
             *membership = self.twins.get(&port).and_then(|twin| twin.join(group).ok());
             if membership.is_some() {
-                log::info!("joined the group {group} after all");
+                inform!("an underlay group was joined after all"; group = group);
             }
         }
     }
@@ -148,7 +163,12 @@ impl Underlay {
         if let Some(twin) = self.twins.get(&port)
             && let Err(error) = twin.set_carrier(on)
         {
-            log::warn!("{error}; the kernel does not see that the cable is {}", if on { "back" } else { "out" });
+            complain!(
+                warn,
+                "the kernel does not hear of a port's link",
+                "set it with 'ip link set dev TWIN carrier on' or 'off'";
+                port = port.0, up = on, error = error
+            );
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Place {
 pub enum Notice {
     /// It polls.
     Ready,
+    /// It keeps rights that it should not have, because of this.
+    Rights(std::io::Error),
     /// It has ended, for this reason, though nobody asked it to.
     Failed(String),
 }
@@ -54,7 +56,9 @@ pub fn start<D: Driver + 'static, G>(
             return fail("the thread could not be pinned; change workers.cores");
         }
         // What it handles comes from strangers, and takes no rights.
-        rights::keep(rights::NONE);
+        if let Err(error) = rights::limit(rights::NONE) {
+            tell(Notice::Rights(error.into()));
+        }
         let _held = match enter() {
             Ok(held) => held,
             Err(refusal) => return fail(&refusal),

@@ -8,6 +8,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
 use super::rtnl::Rtnl;
+use crate::complain;
 
 /// Drivers on top of a kernel interface (`iface=`) that do not follow its carrier.
 const BLIND: [&str; 2] = ["net_af_packet", "net_af_xdp"];
@@ -24,7 +25,11 @@ impl Carriers {
     pub fn new(model: &Model) -> Self {
         let interfaces: Vec<_> = model.ports.iter().map(|port| interface(&port.device)).collect();
         let rtnl = interfaces.iter().any(Option::is_some).then(Rtnl::open).and_then(|opened| {
-            opened.inspect_err(|error| log::warn!("cannot ask the kernel for carriers ({error})")).ok()
+            let complain = |error: &std::io::Error| {
+                let cure = "raise the limit of open files, and restart";
+                complain!(warn, "the kernel cannot be asked for carriers: links of af_packet ports show as up", cure; error = error);
+            };
+            opened.inspect_err(complain).ok()
         });
         Self { rtnl: rtnl.map(RefCell::new), interfaces }
     }

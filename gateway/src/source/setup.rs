@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use super::error::UnderlayError;
 use super::rtnl::Rtnl;
 use super::twin::TwinOptions;
+use crate::complain;
 
 /// Marks the default routes that we add; `ip route` shows the number. Unassigned in iproute2's rt_protos.
 pub(super) const OURS: RouteProtocol = RouteProtocol::Other(124);
@@ -161,7 +162,12 @@ fn quieten(options: &TwinOptions) -> Result<(), UnderlayError> {
     for (sysctl, value) in [("accept_ra", "0"), ("router_solicitations", "0"), ("accept_dad", "0")] {
         // Where /proc/sys is read-only (a container) the twin works all the same, a little chattier.
         if let Err(error) = fs::write(directory.join(sysctl), value) {
-            log::warn!("cannot set net.ipv6.conf.{}.{sysctl} to {value}: {error}", options.name);
+            complain!(
+                warn,
+                "a setting of a twin cannot be made, and it talks more than it should",
+                "make /proc/sys writable for the gateway";
+                twin = options.name, sysctl = format_args!("net.ipv6.conf.{}.{sysctl}", options.name), error = error
+            );
         }
     }
     Ok(())
@@ -202,9 +208,12 @@ pub(super) fn settle(kernel: &mut Rtnl, options: &TwinOptions) -> io::Result<()>
             }
         }
         if !missing.is_empty() && Instant::now() >= deadline {
-            log::warn!(
-                "the kernel still checks {missing:?} of {} for duplicates: they work a little later",
-                options.name
+            let missing: Vec<_> = missing.iter().map(IpAddr::to_string).collect();
+            complain!(
+                warn,
+                "the kernel still checks addresses for duplicates, and they work a little later",
+                "set the twin's sysctl accept_dad to 0";
+                twin = options.name, addresses = missing.join(",")
             );
             return Ok(());
         }

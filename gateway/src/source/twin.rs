@@ -30,6 +30,8 @@ use super::membership::{self, Membership};
 use super::namespace::Namespace;
 use super::rtnl::Rtnl;
 use super::{alter, setup};
+use crate::complain;
+use crate::say::REPORT;
 
 /// Bytes that a frame may have beyond the MTU: Ethernet header and two VLAN tags.
 pub const FRAME_OVERHEAD: usize = 14 + 2 * 4;
@@ -169,7 +171,12 @@ impl Twin {
             let mut kernel = Rtnl::open().map_err(|error| UnderlayError::refused("open a netlink socket", error))?;
             alter::alter(&mut kernel, self.index, &current, &new).inspect_err(|_| {
                 if let Err(error) = alter::alter(&mut kernel, self.index, &new, &current) {
-                    log::error!("{error}: {} is neither as before nor as configured", self.options.name);
+                    complain!(
+                        error,
+                        "a twin is neither as before nor as configured",
+                        "restart the gateway, or set its addresses, routes and MTU with 'ip'";
+                        twin = self.options.name, error = error
+                    );
                 }
             })
         })?;
@@ -198,7 +205,7 @@ impl Twin {
         self.stop.stopped.store(true, Ordering::Release);
         for waker in self.stop.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if let Err(error) = waker.wake() {
-                log::error!("cannot wake the reader of {}: {error}", self.options.name);
+                complain!(error, "who reads a twin cannot be woken", REPORT; twin = self.options.name, error = error);
             }
         }
     }

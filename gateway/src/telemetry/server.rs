@@ -15,6 +15,7 @@ use super::guest::Guest;
 use super::lines::Lines;
 use super::serve::{Limits, send, serve};
 use super::{Reply, Request};
+use crate::complain;
 use crate::rights;
 
 /// Who may open the socket.
@@ -169,7 +170,7 @@ fn accept<A: Answer>(listener: &UnixListener, stop: &AtomicBool, answer: &Arc<A>
             }
         });
         if let Err(error) = spawned {
-            log::warn!("cannot start a thread for a client of the socket ({error}); it was sent away");
+            complain!(warn, "a client of the socket was sent away", "raise the limit of threads"; error = error);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::report::Report;
 use super::{Done, Look, Order};
 use crate::run::desk::{Answer, Message};
 use crate::run::{ANSWERING, plural};
+use gateway::inform;
 
 /// Where the desk can be reached.
 #[derive(Clone)]
@@ -32,7 +33,7 @@ impl Orders {
         }
         let confirm = confirm.filter(|_| !report.changes.is_empty());
         self.take(loaded, confirm.map(|seconds| Duration::from_secs(seconds.into())))?;
-        log::info!("{} ({file})", said(&report, confirm));
+        inform!(said(&report, confirm); file = file);
         let mut answer = json!(report);
         answer["confirm_s"] = json!(confirm);
         answer["took_ms"] = json!(began.elapsed().as_millis() as u64);
@@ -42,14 +43,14 @@ impl Orders {
     /// Keeps what was applied.
     pub fn confirm(&self) -> Answer {
         self.order(Order::Confirm)??;
-        log::info!("the last change is confirmed");
+        inform!("the last change is confirmed");
         Ok(json!({}))
     }
 
     /// Goes back.
     pub fn rollback(&self) -> Answer {
         self.order(Order::Rollback)??;
-        log::info!("the last change was rolled back");
+        inform!("the last change was rolled back");
         Ok(json!({}))
     }
 
@@ -60,7 +61,7 @@ impl Orders {
         let (loaded, report) = self.compare(loaded)?;
         match report.refusal(&name) {
             Some(refusal) => Err(refusal),
-            None => self.take(loaded, None).inspect(|()| log::info!("{} ({name})", said(&report, None))),
+            None => self.take(loaded, None).inspect(|()| inform!(said(&report, None); file = name)),
         }
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use config::types::Model;
 use crossbeam::channel::Sender;
+use gateway::complain;
 use gateway::control::{Control, Nanos, next_hops_of};
 
 use super::underlay::Underlay;
@@ -139,12 +140,19 @@ impl Changes {
             return;
         }
         match self.rollback(control, underlay, now) {
-            Ok(()) => log::warn!(
-                "the last change was not confirmed in time: the configuration before it is in force again; the file \
-                 that was applied is as it was"
+            Ok(()) => complain!(
+                warn,
+                "the last change was not confirmed in time, and the configuration before it is in force again",
+                "apply the file again and confirm, or put the file itself back, which is as it was";
+                steps_left = self.history.len()
             ),
             Err(refusal) => {
-                log::error!("the last change was not confirmed in time and cannot be rolled back: {refusal}");
+                complain!(
+                    error,
+                    "the last change was not confirmed in time and cannot be rolled back",
+                    "it is tried again; 'causeway rollback' says whether it works by now";
+                    error = refusal
+                );
                 self.deadline = Some(now.saturating_add(AGAIN));
             }
         }
@@ -159,11 +167,13 @@ fn take(new: &Arc<Model>, control: &mut Control, underlay: &mut Underlay, now: N
     control.reload(Model::clone(new), now).map_err(|refusal| refusal.to_string())
 }
 
+const NO_ROUTE: &str = "no route leads to it, and it gets no frames";
+const NO_ROUTE_CURE: &str = "add a route, or wait until the routing daemon has one ('causeway show vteps')";
+
 /// VTEPs that the kernel knows no way to.
 fn routeless(model: &Model, underlay: &Underlay) -> Vec<String> {
     let lost = underlay.routeless(next_hops_of(model));
-    let cure = "add a route, or wait until the routing daemon has one ('causeway show vteps')";
-    lost.into_iter().map(|vtep| format!("no route leads to VTEP {vtep}: it gets no frames; {cure}")).collect()
+    lost.into_iter().map(|vtep| format!("VTEP {vtep}: {NO_ROUTE}; {NO_ROUTE_CURE}")).collect()
 }
 
 /// VTEPs without a route that are named in the log; there may be thousands of them.
@@ -171,9 +181,12 @@ const NAMED: usize = 5;
 
 /// Says which VTEPs cannot be reached, some time after a start.
 pub fn warn_of_routeless(model: &Model, underlay: &Underlay) {
-    let warnings = routeless(model, underlay);
-    warnings.iter().take(NAMED).for_each(|warning| log::warn!("{warning}"));
-    if warnings.len() > NAMED {
-        log::warn!("no route leads to {} more VTEPs; 'causeway show vteps' lists them", warnings.len() - NAMED);
+    let lost = underlay.routeless(next_hops_of(model));
+    for vtep in lost.iter().take(NAMED) {
+        complain!(warn, NO_ROUTE, NO_ROUTE_CURE; vtep = vtep);
+    }
+    if lost.len() > NAMED {
+        let cure = "see 'causeway show vteps', which lists them";
+        complain!(warn, "no route leads to more VTEPs", cure; vteps = lost.len() - NAMED);
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use config::types::Reload;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use gateway::complain;
 use gateway::rights;
 
 use super::ask::Orders;
@@ -50,7 +51,8 @@ fn follow(file: &Path, mut settings: Reload, orders: &Orders, wishes: &Receiver<
                 reload(file, orders, "SIGHUP");
             }
             Ok(Wish::Signal) => {
-                log::warn!("SIGHUP changes nothing: the configuration says 'reload: {{signal: false}}'")
+                let cure = "use 'causeway apply', or set reload.signal to true";
+                complain!(warn, "SIGHUP changes nothing, as the configuration says", cure; reload_signal = false);
             }
             Ok(Wish::Settings(new)) => settings = new,
             Err(RecvTimeoutError::Timeout) if settings.watch => {
@@ -67,7 +69,12 @@ fn follow(file: &Path, mut settings: Reload, orders: &Orders, wishes: &Receiver<
 fn reload(file: &Path, orders: &Orders, why: &str) {
     let _ = orders.0.send(Message::Reloading);
     if let Err(refusal) = orders.reload(file) {
-        log::error!("{why}, but the configuration that runs stays in force: {refusal}");
+        complain!(
+            error,
+            format_args!("{why}, but the configuration that runs stays in force"),
+            "correct the file; 'causeway plan' says what it would do";
+            file = file.display(), error = refusal
+        );
     }
     let _ = orders.0.send(Message::Reloaded);
 }

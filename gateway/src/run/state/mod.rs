@@ -15,8 +15,10 @@ use std::time::{Duration, SystemTime};
 
 use config::types::Model;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use gateway::complain;
 use gateway::control::memory::{Known, Memory, Names, Statistics};
 use gateway::control::{Control, Event, Nanos, Place};
+use gateway::inform;
 use gateway::tables::FdbKey;
 
 use self::file::State;
@@ -57,7 +59,12 @@ pub fn start(model: &Model, socket: &Path, control: &mut Control) -> Option<Keep
     let folder = model.state.directory.clone().or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))?;
     let path = folder.join(socket.file_stem().unwrap_or("causeway".as_ref())).with_extension("state");
     if let Err(error) = fs::create_dir_all(&folder) {
-        log::warn!("the folder {} cannot be made ({error}): MACs are not kept until it can", folder.display());
+        complain!(
+            warn,
+            "the state directory cannot be made, and MACs are not kept until it can",
+            "make it, or change state.directory";
+            path = folder.display(), error = error
+        );
     }
     let gateway = identity(model);
     let last = restore(&path, &gateway, control);
@@ -76,7 +83,7 @@ pub fn start(model: &Model, socket: &Path, control: &mut Control) -> Option<Keep
             last,
         }),
         Err(error) => {
-            log::warn!("cannot start the thread that keeps MACs ({error}): they are not kept");
+            complain!(warn, "MACs are not kept for a restart: no thread", "raise the limit of threads"; error = error);
             None
         }
     }
@@ -91,7 +98,10 @@ fn identity(model: &Model) -> String {
 
 /// Brings back what a file holds, and says when the gateway that wrote it was last alive.
 fn restore(path: &Path, gateway: &str, control: &mut Control) -> Option<SystemTime> {
-    let refused = |why: &str| log::warn!("the state file {} is not used: {why}; MACs are learned anew", path.display());
+    let refused = |why: &str| {
+        let cure = "nothing need be done: it is written anew";
+        complain!(warn, "the state file is not used, and MACs are learned anew", cure; path = path.display(), error = why);
+    };
     let last = fs::metadata(path).and_then(|data| data.modified()).ok();
     let State { gateway: whose, ageing, mut known, statistics } = match file::read(path) {
         Ok(Some(state)) => state,
@@ -115,10 +125,11 @@ fn restore(path: &Path, gateway: &str, control: &mut Control) -> Option<SystemTi
     let back = control.restore(&known, 0);
     control.count_on(&statistics);
     match all - back {
-        0 => log::info!("{back} learned MACs are remembered from before"),
-        lost => {
-            log::info!("{back} learned MACs are remembered from before; {lost} are too old or have no place any more")
-        }
+        0 => inform!("learned MACs are remembered from before"; macs = back),
+        lost => inform!(
+            "learned MACs are remembered from before, without those that are too old or have no place any more";
+            macs = back, left_out = lost
+        ),
     }
     last
 }
@@ -127,7 +138,7 @@ impl Keeper {
     /// The workers poll: says how long nothing was forwarded.
     pub fn ready(&mut self) {
         if let Some(gap) = self.last.take().and_then(|last| last.elapsed().ok()) {
-            log::info!("nothing was forwarded for {:.2} s since the gateway before this one", gap.as_secs_f64());
+            inform!("nothing was forwarded since the gateway before this one"; seconds = format!("{:.2}", gap.as_secs_f64()));
         }
     }
 
@@ -219,11 +230,14 @@ impl Book {
         let state = State { gateway: self.gateway.clone(), ageing, known, statistics };
         let path = self.path.display();
         match file::write(&self.path, &state) {
-            Ok(()) if std::mem::take(&mut self.fails) => log::info!("the state file {path} can be written again"),
+            Ok(()) if std::mem::take(&mut self.fails) => inform!("the state file can be written again"; path = path),
             Ok(()) => {}
-            Err(error) if !std::mem::replace(&mut self.fails, true) => log::warn!(
-                "the state file {path} cannot be written ({error}): after a restart MACs are learned anew; make room or \
-                 change 'state.directory'. Forwarding goes on, and so do the tries"
+            Err(error) if !std::mem::replace(&mut self.fails, true) => complain!(
+                warn,
+                "the state file cannot be written: forwarding goes on and so do the tries, but after a restart MACs are \
+                 learned anew",
+                "make room, or change state.directory";
+                path = path, error = error
             ),
             Err(_) => {}
         }

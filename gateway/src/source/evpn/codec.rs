@@ -1,5 +1,6 @@
 //! Bridge tables and neighbours of the shadow devices: rtnetlink messages to our words and back. Pure: no sockets.
 
+use crate::complain;
 use std::net::IpAddr;
 
 use config::types::{Mac, Vni};
@@ -75,8 +76,11 @@ fn entry(message: &NeighbourMessage, gone: bool, vni: Vni, role: Role) -> Option
     }
     let (mac, flags) = (mac?, message.header.flags);
     if several {
-        log::warn!(
-            "evpn: VNI {vni}: {mac} is behind several VTEPs (multihoming), which is not supported: it is flooded"
+        complain!(
+            warn,
+            "a MAC is behind several VTEPs, which is not supported, and frames for it are flooded",
+            "give it one VTEP: no multihoming (EVPN type 1 and 4 routes)";
+            vni = vni, mac = mac
         );
         return None;
     }

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use config::types::{Encap, Mac, Vni};
 
 use super::codec::{Heard, Role, Step};
+use crate::complain;
 use crate::control::overlay::{Change, Number, OverlayFlood, OverlaySegment, RemoteMac};
+use crate::inform;
 
 /// How long FRR may take, once the first VTEP is back, to tell the rest.
 const RESYNC: Duration = Duration::from_secs(10);
@@ -275,14 +277,16 @@ impl Mirror {
         let told = self.vnis.values().any(|fabric| !fabric.told_flood.is_empty());
         match self.held_until {
             None if empty && told && !self.hold.is_zero() => {
-                let hold = self.hold.as_secs();
-                log::warn!(
-                    "evpn: all VTEPs were withdrawn at once, kept for {hold} s: see whether bgpd runs and has peers"
+                complain!(
+                    warn,
+                    "all VTEPs were withdrawn at once, and are kept for a while",
+                    "see whether bgpd runs and has peers";
+                    controller = "evpn", seconds = self.hold.as_secs()
                 );
                 self.held_until = Some(now + self.hold);
             }
             Some(until) if until <= now => {
-                log::info!("evpn: what FRR has not said again is forgotten");
+                inform!("what FRR has not said again is forgotten"; controller = "evpn");
                 self.held_until = None;
                 // What was kept goes now, and must not be kept once more.
                 if empty {

@@ -26,8 +26,10 @@ use config::types::{Mac, Vni};
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use mio::{Poll, Waker};
 
+use crate::complain;
 use crate::control::overlay::{Change, Feedback};
 use crate::rights::{self, Rights};
+use crate::say::REPORT;
 use crate::source::error::UnderlayError;
 use crate::source::namespace::Namespace;
 
@@ -128,7 +130,7 @@ impl Evpn {
         // The thread ends only when told so, or by a panic that has been reported.
         let _ = self.tasks.send(task);
         if let Err(error) = self.wake.wake() {
-            log::error!("evpn: cannot wake the thread that follows FRR: {error}");
+            complain!(error, "who follows FRR cannot be woken", REPORT; controller = "evpn", error = error);
         }
     }
 }

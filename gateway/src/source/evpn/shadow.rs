@@ -17,6 +17,7 @@ use netlink_packet_route::link::{
 };
 
 use super::codec::Role;
+use crate::complain;
 use crate::source::error::UnderlayError;
 use crate::source::rtnl::Rtnl;
 use crate::source::setup;
@@ -84,7 +85,12 @@ impl Shadow {
             if let Err(error) = delete(kernel, index)
                 && error.raw_os_error() != Some(rustix::io::Errno::NODEV.raw_os_error())
             {
-                log::warn!("evpn: cannot remove device {index}: {error}; 'ip link delete' does");
+                complain!(
+                    warn,
+                    "a device that FRR saw cannot be removed",
+                    "remove it with 'ip link delete'";
+                    index = index, error = error
+                );
             }
         }
     }

@@ -19,7 +19,10 @@ use super::codec::{self, Step};
 use super::mirror::Mirror;
 use super::shadow::{self, Shadow};
 use super::{Said, Settings, Task};
+use crate::complain;
+use crate::inform;
 use crate::rights::{self, Rights};
+use crate::say::REPORT;
 use crate::source::error::UnderlayError;
 use crate::source::rtnl::{Rtnl, messages};
 
@@ -66,7 +69,7 @@ impl Worker {
         let mut kernel = Rtnl::open().map_err(refused)?;
         let swept = shadow::sweep(&mut kernel).map_err(refused)?;
         if swept > 0 {
-            log::info!("evpn: removed {swept} devices that an earlier gateway left");
+            inform!("devices that an earlier gateway left for FRR were removed"; devices = swept);
         }
         let mirror = Mirror::new(settings.hold);
         Ok(Self {
@@ -128,7 +131,7 @@ impl Worker {
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                log::error!("evpn: cannot wait for netlink: {error}");
+                complain!(error, "netlink in FRR's namespace cannot be waited for", REPORT; controller = "evpn", error = error);
                 std::thread::sleep(RETRY);
             }
         }
@@ -197,7 +200,7 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {
-                    log::info!("evpn: netlink notifications were lost, reading everything again");
+                    inform!("notifications of netlink were lost, everything is read again"; controller = "evpn");
                     self.lost = true;
                 }
                 Err(error) => return Err(error),

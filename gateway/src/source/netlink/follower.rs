@@ -27,8 +27,11 @@ use netlink_sys::{Socket, SocketAddr};
 use super::codec::{self, Entry, Twins};
 use super::keeper::{Action, Wishes};
 use super::state::{Neighbour, NextHop, UnderlayEvent};
+use crate::complain;
 use crate::frame::PortId;
+use crate::inform;
 use crate::rights::{self, Rights};
+use crate::say::REPORT;
 use crate::source::error::UnderlayError;
 use crate::source::namespace::Namespace;
 use crate::source::rtnl::{Rtnl, messages};
@@ -150,7 +153,7 @@ impl Keeper {
 
     fn wake(&self) {
         if let Err(error) = self.wake.wake() {
-            log::error!("cannot wake the underlay's follower: {error}");
+            complain!(error, "who follows routes and neighbours cannot be woken", REPORT; error = error);
         }
     }
 }
@@ -168,7 +171,7 @@ fn follow(mut poll: Poll, mut kernel: Kernel, mut view: View, wanted: &Receiver<
         match turn(&mut kernel, &mut view, &mut stale, &mut wishes, &mut next_dump, &mut next_ask) {
             Ok(timeout) => wait(&mut poll, &mut events, timeout),
             Err(error) => {
-                log::error!("the underlay's netlink failed, trying again: {error}");
+                complain!(error, "netlink failed and is opened anew", "if it goes on, restart the gateway"; error = error);
                 view.tell(UnderlayEvent::Lost(error.to_string()));
                 wait(&mut poll, &mut events, Some(RETRY));
                 // The old socket leaves the poll by being closed.
@@ -248,7 +251,7 @@ fn wait(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) {
     if let Err(error) = poll.poll(events, timeout)
         && error.kind() != io::ErrorKind::Interrupted
     {
-        log::error!("cannot wait for netlink: {error}");
+        complain!(error, "netlink cannot be waited for", REPORT; error = error);
         thread::sleep(RETRY);
     }
 }
@@ -296,7 +299,7 @@ impl Kernel {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {
-                    log::info!("netlink notifications were lost, reading everything again");
+                    inform!("notifications of netlink were lost, everything is read again");
                     *stale = Stale::ALL;
                 }
                 Err(error) => return Err(error),

@@ -14,6 +14,7 @@ use config::types::Tls;
 
 use super::connection::{Connection, Target};
 use super::rpc;
+use crate::inform;
 
 /// Where distributions keep the schema.
 const SCHEMAS: [&str; 2] = ["/usr/share/openvswitch/vtep.ovsschema", "/usr/local/share/openvswitch/vtep.ovsschema"];
@@ -74,7 +75,7 @@ impl Server {
         }
         match self.start() {
             Ok(child) => {
-                log::info!("ovsdb: the embedded ovsdb-server runs as process {}; {}", child.id(), self.target());
+                inform!("the embedded ovsdb-server runs"; controller = "ovsdb", pid = child.id(), target = self.target());
                 self.child = Some((child, now));
                 Ok(true)
             }

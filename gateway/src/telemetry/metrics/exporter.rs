@@ -10,7 +10,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::page::{Format, page};
+use crate::complain;
 use crate::control::measures::Measures;
+use crate::inform;
 use crate::rights;
 use crate::telemetry::guest::Guest;
 
@@ -53,7 +55,7 @@ impl Exporter {
         let (Some(at), None) = (self.wanted, &self.door) else { return };
         match Door::open(at, Arc::clone(&self.source)) {
             Ok(door) => {
-                log::info!("metrics: address={at} shown at http://{at}/metrics");
+                inform!("metrics are shown"; url = format_args!("http://{at}/metrics"));
                 self.door = Some(door);
             }
             Err(error) if !self.refused => {
@@ -64,7 +66,7 @@ impl Exporter {
                     ErrorKind::PermissionDenied => "set a metrics.listen with a port above 1023",
                     _ => "set another metrics.listen",
                 };
-                log::error!("metrics: address={at} cannot be had ({error}); {cure}; frames are forwarded all the same");
+                complain!(error, "metrics cannot be shown, frames are forwarded all the same", cure; address = at, error = error);
             }
             Err(_) => {}
         }
@@ -128,7 +130,7 @@ fn accept(listener: &TcpListener, stop: &AtomicBool, source: &Source) {
             }
         });
         if let Err(error) = spawned {
-            log::warn!("metrics: no thread for a client ({error}), it was sent away; raise the limit of threads");
+            complain!(warn, "a client of the metrics was sent away", "raise the limit of threads"; error = error);
         }
     }
 }

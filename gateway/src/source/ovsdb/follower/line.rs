@@ -9,6 +9,7 @@ use super::super::connection::{Arrival, Connection, Target};
 use super::super::replica::Replica;
 use super::super::server::Server;
 use super::super::session::{News, Session};
+use crate::complain;
 
 /// A server that says nothing for this long is asked whether it lives; and after as long again it is given up.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -109,7 +110,12 @@ impl Line {
         if let Err(why) = &outcome
             && !std::mem::replace(&mut self.refused, true)
         {
-            log::warn!("ovsdb: {why} It is tried again until it works.");
+            complain!(
+                warn,
+                "the database cannot be reached, and is tried again until it works",
+                "see that its server runs and that control.ovsdb.database is right";
+                controller = "ovsdb", error = why
+            );
         }
         Some(outcome)
     }

@@ -15,8 +15,10 @@ use super::force::Force;
 use super::line::Line;
 use super::speech::Speech;
 use super::{Options, Outside, Ports, Told};
+use crate::complain;
 use crate::control::overlay::{Change, Feedback};
 use crate::control::view::PortView;
+use crate::inform;
 
 /// A database at rest for this long is looked at as a whole: controllers change one thing in several transactions.
 const REST: Duration = Duration::from_millis(20);
@@ -95,7 +97,12 @@ impl Work {
             self.look_at_database(now);
         }
         if self.force.is_overdue(now) {
-            log::warn!("ovsdb: what a lost database wanted is forgotten now (control.ovsdb.stale)");
+            complain!(
+                warn,
+                "what a lost database wanted is forgotten now (control.ovsdb.stale)",
+                "bring its server back";
+                controller = "ovsdb", target = self.line.target()
+            );
             let wanted = self.derive();
             let changes = self.force.sweep(wanted);
             self.tell(changes, now);
@@ -121,7 +128,12 @@ impl Work {
     /// The server and the connection to it.
     fn tend(&mut self, now: Instant) {
         if let Err(why) = self.line.tend(now) {
-            log::warn!("ovsdb: {why}");
+            complain!(
+                warn,
+                "the embedded ovsdb-server does not run, and is started again",
+                "see that ovsdb-server works and control.ovsdb.directory can be written";
+                controller = "ovsdb", error = why
+            );
             self.lost(why, now);
         }
         match self.line.connect(now) {
@@ -138,8 +150,12 @@ impl Work {
     fn lost(&mut self, why: String, now: Instant) {
         let was_ready = self.line.is_ready();
         if self.line.hang_up() {
-            let meanwhile = if was_ready { "; what it wanted stays in force meanwhile" } else { "" };
-            log::warn!("ovsdb: {}: {why}{meanwhile}", self.line.target());
+            let what = match was_ready {
+                true => "the database is lost, and what it wanted stays in force meanwhile",
+                false => "the database is lost before it was read",
+            };
+            let target = self.line.target();
+            complain!(warn, what, "see that its server runs"; controller = "ovsdb", target = target, error = why);
             self.board().state("lost", now);
         }
         self.board().failed(why);
@@ -157,7 +173,8 @@ impl Work {
         match self.line.take(arrival, now) {
             Ok(News::Nothing) => {}
             Ok(News::Read) => {
-                log::info!("ovsdb: connected to {} as {}", self.line.target(), self.options.facts.name);
+                let (target, switch) = (self.line.target(), &self.options.facts.name);
+                inform!("connected to the database"; controller = "ovsdb", target = target, switch = switch);
                 self.board().state("connected", now);
                 let wanted = self.derive();
                 self.force.read(wanted.is_none(), self.options.stale, now);
