@@ -130,7 +130,7 @@ fn a_command_line_that_is_not_understood_ends_with_2() {
     for arguments in [
         ["sohw"].as_slice(),
         &["show", "weather"],
-        &["run"],
+        &["run", "-c"],
         &["show", "fdb", "--mac", "red"],
         &["show", "fdb", "--vtep", "everywhere"],
         &["run", "-c", "x.yaml", "--log", "loud"],
@@ -144,6 +144,21 @@ fn a_command_line_that_is_not_understood_ends_with_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
     }
     assert!(said(&causeway(&["sohw"])).contains("show"), "it suggests what was meant");
+}
+
+/// Without a file the service's is meant, everywhere.
+#[test]
+fn the_file_that_is_meant_where_none_is_named_is_the_services() {
+    const FILE: &str = "/etc/causeway/gateway.yaml";
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/debian/causeway.service")).expect("it");
+    assert!(unit.contains(&format!("run -c {FILE}")));
+    for command in ["run", "check", "plan", "apply"] {
+        let help = printed(&causeway(&[command, "--help"]));
+        assert!(help.contains(&format!("[default: {FILE}]")), "{help}");
+    }
+    if !PathBuf::from(FILE).exists() {
+        assert!(said(&causeway(&["check"])).starts_with(FILE));
+    }
 }
 
 #[test]

@@ -21,6 +21,9 @@ mod evpn;
 mod lifecycle;
 mod live;
 mod memif;
+mod numbers;
+#[path = "../metrics/openmetrics.rs"]
+mod openmetrics;
 mod outer;
 mod overlays;
 mod ovn;

@@ -9,13 +9,13 @@ use gateway::telemetry::{Act, Request, ask};
 use serde_json::Value;
 
 use super::show::print;
-use super::{Refusal, Socket, refused};
+use super::{FILE, Refusal, Socket, refused};
 
 /// `causeway plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
     /// Configuration file (YAML)
-    #[arg(value_hint = ValueHint::FilePath)]
+    #[arg(value_hint = ValueHint::FilePath, default_value = FILE)]
     file: PathBuf,
     /// Print the plan as JSON
     #[arg(long)]
@@ -31,7 +31,7 @@ pub struct Plan {
 #[derive(Debug, Args)]
 pub struct Apply {
     /// Configuration file (YAML)
-    #[arg(value_hint = ValueHint::FilePath)]
+    #[arg(value_hint = ValueHint::FilePath, default_value = FILE)]
     file: PathBuf,
     /// Go back by itself after this time, unless 'causeway confirm' comes first: 60s, 5m
     #[arg(long, value_name = "TIME", value_parser = time)]

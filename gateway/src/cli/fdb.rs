@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use config::types::Mac;
-use gateway::telemetry::{Act, FdbFilter, FdbPlace, Request, ask};
+use gateway::telemetry::{Act, FdbPlace, Request, ask};
 
-use super::show::print;
+use super::show::{Macs, print};
 use super::{Refusal, Socket};
 
 /// Help for `fdb`.
@@ -96,18 +96,8 @@ pub struct Flush {
     /// All of them
     #[arg(long, conflicts_with_all = ["vni", "port", "vtep", "mac"])]
     all: bool,
-    /// Those of this VNI, by its number or name
-    #[arg(long, value_name = "VNI")]
-    vni: Option<String>,
-    /// Those behind this port, by its name
-    #[arg(long, value_name = "NAME")]
-    port: Option<String>,
-    /// Those behind this VTEP
-    #[arg(long, value_name = "ADDRESS")]
-    vtep: Option<IpAddr>,
-    /// Only this MAC
-    #[arg(long, value_name = "MAC")]
-    mac: Option<Mac>,
+    #[command(flatten)]
+    macs: Macs,
     #[command(flatten)]
     socket: Socket,
 }
@@ -147,9 +137,8 @@ pub fn fdb(what: What) -> Result<(), Refusal> {
             ask(&socket.path(), &Request::act(Act::FdbDel { vni, mac: mac.to_string() }))?;
             print(&format!("{mac} is removed\n"))
         }
-        What::Flush(Flush { all: _, vni, port, vtep, mac, socket }) => {
-            let filter = FdbFilter { vni, port, vtep, mac: mac.map(|mac| mac.to_string()), ..FdbFilter::default() };
-            let done = ask(&socket.path(), &Request::act(Act::FdbFlush(filter)))?;
+        What::Flush(Flush { all: _, macs, socket }) => {
+            let done = ask(&socket.path(), &Request::act(Act::FdbFlush(macs.filter())))?;
             let count = done["forgotten"].as_u64().unwrap_or_default();
             print(&format!("learned MACs forgotten: {count}\n"))
         }

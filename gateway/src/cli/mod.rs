@@ -37,6 +37,9 @@ Examples:
 
 Exit status: 0 done, 1 refused (the message says why and what to do), 2 the command line was not understood.";
 
+/// The configuration that is meant where none is named: the service's.
+const FILE: &str = "/etc/causeway/gateway.yaml";
+
 /// A VTEP gateway: VLANs of physical ports to VXLAN and Geneve.
 #[derive(Debug, Parser)]
 #[command(name = "causeway", version = crate::run::VERSION, long_about = LONG_ABOUT, after_help = EXAMPLES)]
@@ -52,7 +55,7 @@ enum Command {
     #[command(after_help = RUN_HELP)]
     Run {
         /// Configuration file (YAML); 'causeway check' tells whether it is right
-        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = FILE)]
         config: PathBuf,
         #[command(flatten)]
         socket: Socket,
@@ -65,7 +68,7 @@ enum Command {
     #[command(after_help = CHECK_HELP)]
     Check {
         /// Configuration file (YAML)
-        #[arg(value_hint = ValueHint::FilePath)]
+        #[arg(value_hint = ValueHint::FilePath, default_value = FILE)]
         file: PathBuf,
         /// Print the problems as a JSON list
         #[arg(long)]
@@ -142,7 +145,7 @@ enum Command {
 
 const RUN_HELP: &str = "\
 Examples:
-  causeway run -c /etc/causeway/gateway.yaml
+  causeway run                             with the service's file, /etc/causeway/gateway.yaml
   causeway run -c lab.yaml --socket /run/lab.sock --log debug
 
 Once it forwards it logs 'forwarding: 2 ports, 3 VNIs, 2 workers'. On SIGTERM or Ctrl-C it stops within a second and
@@ -154,6 +157,7 @@ cores and devices.";
 
 const CHECK_HELP: &str = "\
 Examples:
+  causeway check                           the service's file, /etc/causeway/gateway.yaml
   causeway check gateway.yaml
   causeway check gateway.yaml --json | jq '.[].path'
 

@@ -120,9 +120,10 @@ pub struct Drops {
     how: How,
 }
 
-/// Which MACs.
+/// Which MACs: those that fit everything that is said.
 #[derive(Debug, Args)]
-pub struct Fdb {
+#[group(skip)]
+pub struct Macs {
     /// Only those of this VNI, by its number or name
     #[arg(long, value_name = "VNI")]
     vni: Option<String>,
@@ -135,6 +136,21 @@ pub struct Fdb {
     /// Only this MAC
     #[arg(long, value_name = "MAC")]
     mac: Option<Mac>,
+}
+
+impl Macs {
+    /// The same in the words of the socket.
+    pub fn filter(self) -> FdbFilter {
+        let Self { vni, port, vtep, mac } = self;
+        FdbFilter { vni, port, vtep, mac: mac.map(|mac| mac.to_string()), limit: None, after: None }
+    }
+}
+
+/// Which rows of the FDB.
+#[derive(Debug, Args)]
+pub struct Fdb {
+    #[command(flatten)]
+    macs: Macs,
     /// At most so many; 0 is all [default: 1000 in a table, all in JSON]
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
@@ -170,10 +186,9 @@ pub fn show(what: What) -> Result<ExitCode, Refusal> {
         What::Neighbours(Neighbours { vni, how }) => (Show::Neighbours(NeighbourFilter { vni }), how),
         What::Rules(how) => (Show::Rules, how),
         What::Controllers(how) => (Show::Controllers, how),
-        What::Fdb(Fdb { vni, port, vtep, mac, limit, how }) => {
-            let mac = mac.map(|mac| mac.to_string());
+        What::Fdb(Fdb { macs, limit, how }) => {
             let limit = limit.or((!how.json).then_some(1000)).filter(|&limit| limit > 0);
-            let filter = FdbFilter { vni, port, vtep, mac, limit, after: None };
+            let filter = FdbFilter { limit, ..macs.filter() };
             if how.watch.is_none() && limit.is_none_or(|limit| limit > FDB_PAGE) {
                 return pages(filter, how).map(|()| ExitCode::SUCCESS);
             }

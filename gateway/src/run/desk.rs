@@ -150,6 +150,8 @@ impl<F> Desk<F> {
         let mut roads = Nanos::MAX;
         let mut questions = Questions::default();
         let mut link_up = vec![true; self.control.model().ports.len()];
+        // Whoever waits for the gateway to be ready finds it there.
+        self.exporter.listen(self.control.model().metrics.listen);
         let spins = self.control.model().workers.idle == Idle::Spin;
         loop {
             let awake = spins || self.now().saturating_sub(happened) < AWAKE;

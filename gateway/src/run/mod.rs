@@ -96,6 +96,9 @@ pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
     devices::forward(start)
 }
 
+/// Warnings about a configuration that are named in the log; there may be one for each of thousands of VNIs.
+const WARNINGS: usize = 20;
+
 /// Reads the configuration; its problems go to standard error.
 fn load(file: &Path) -> Result<config::Loaded, String> {
     let loaded = config::load(file).map_err(|problems| {
@@ -103,10 +106,14 @@ fn load(file: &Path) -> Result<config::Loaded, String> {
         let errors = problems.errors();
         format!("{} is refused for {errors} error{}", file.display(), plural(errors))
     })?;
-    for warning in &loaded.warnings {
+    for warning in loaded.warnings.iter().take(WARNINGS) {
         let config::Problem { file, line, column, path, rule, cure, .. } = warning;
         let at = format_args!("{file}:{line}:{column}");
         complain!(warn, format_args!("the configuration is odd: {rule}"), cure; at = at, path = path);
+    }
+    if loaded.warnings.len() > WARNINGS {
+        let more = loaded.warnings.len() - WARNINGS;
+        complain!(warn, "more of the configuration is odd", "see 'causeway check'"; file = file.display(), warnings = more);
     }
     Ok(loaded)
 }
