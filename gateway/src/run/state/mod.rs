@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use config::types::Model;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
@@ -228,8 +228,11 @@ impl Book {
     fn write(&mut self, statistics: Statistics) {
         let (known, ageing) = self.known();
         let state = State { gateway: self.gateway.clone(), ageing, known, statistics };
-        let path = self.path.display();
-        match file::write(&self.path, &state) {
+        let (path, began) = (self.path.display(), Instant::now());
+        let written = file::write(&self.path, &state);
+        let (macs, took) = (state.known.macs.len(), began.elapsed().as_millis());
+        log::debug!(macs = macs, milliseconds = took as u64; "the state was written, or that was tried");
+        match written {
             Ok(()) if std::mem::take(&mut self.fails) => inform!("the state file can be written again"; path = path),
             Ok(()) => {}
             Err(error) if !std::mem::replace(&mut self.fails, true) => complain!(
