@@ -70,11 +70,15 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, Problems> {
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         refuse(format!("line {line} is not UTF-8 text"), "save the file as UTF-8")
     })?;
-    parse(&name, &text)
+    read(&name, text)
 }
 
 /// Checks the text of a file; `file_name` is only for messages.
 pub fn parse(file_name: &str, text: &str) -> Result<Loaded, Problems> {
+    read(file_name, text.to_owned())
+}
+
+fn read(file_name: &str, text: String) -> Result<Loaded, Problems> {
     let (document, problems) = document::Document::parse(file_name, text);
     let Some(root) = document.root else {
         let empty =

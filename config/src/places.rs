@@ -17,18 +17,18 @@ impl Places {
 
     fn walk(&mut self, document: &Document, at: At, path: &str) {
         match document.kind(at) {
-            Kind::Mapping(entries) => {
-                for entry in entries {
+            Kind::Mapping => {
+                for entry in document.entries(at) {
                     let dot = if path.is_empty() { "" } else { "." };
                     let path = format!("{path}{dot}{}", entry.key);
-                    self.0.insert(path.clone(), entry.mark.line);
+                    self.0.insert(path.clone(), entry.mark.line());
                     if path != "vnis" {
                         self.walk(document, entry.value, &path);
                     }
                 }
             }
-            Kind::Sequence(items) => {
-                for &item in items {
+            Kind::Sequence => {
+                for item in document.items(at) {
                     let Some(name) = name(document, item) else { continue };
                     let path = format!("{path}[{name}]");
                     self.0.insert(path.clone(), document.line(item));
@@ -53,8 +53,7 @@ impl Places {
 
 /// The value of an item's key `name`.
 fn name(document: &Document, item: At) -> Option<&str> {
-    let Kind::Mapping(entries) = document.kind(item) else { return None };
-    let at = entries.iter().find(|entry| entry.key == "name")?.value;
+    let at = document.entries(item).find(|entry| entry.key == "name")?.value;
     match document.kind(at) {
         Kind::Scalar { text, .. } => Some(text),
         _ => None,

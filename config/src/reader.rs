@@ -48,7 +48,7 @@ impl Reader {
     /// The keys of a mapping. Close with [`Fields::done`].
     pub(crate) fn fields(&self, at: At) -> Option<Fields<'_>> {
         match self.document.kind(at) {
-            Kind::Mapping(_) => Some(Fields { reader: self, at, asked: RefCell::default() }),
+            Kind::Mapping => Some(Fields { reader: self, at, asked: RefCell::new(Vec::with_capacity(KEYS)) }),
             _ => self.wrong(at, "keys and values, like 'name: value'"),
         }
     }
@@ -56,7 +56,7 @@ impl Reader {
     /// The items of a list.
     pub(crate) fn items(&self, at: At) -> Vec<At> {
         match self.document.kind(at) {
-            Kind::Sequence(items) => items.clone(),
+            Kind::Sequence => self.document.items(at).collect(),
             _ => self.wrong(at, "a list, like [a, b]").unwrap_or_default(),
         }
     }
@@ -64,19 +64,19 @@ impl Reader {
     /// A list, or one item that stands for a list of one.
     pub(crate) fn one_or_more(&self, at: At) -> Vec<At> {
         match self.document.kind(at) {
-            Kind::Sequence(items) => items.clone(),
+            Kind::Sequence => self.document.items(at).collect(),
             _ => vec![at],
         }
     }
 
     pub(crate) fn is_mapping(&self, at: At) -> bool {
-        matches!(self.document.kind(at), Kind::Mapping(_))
+        matches!(self.document.kind(at), Kind::Mapping)
     }
 
     /// Text, quoted or not.
     pub(crate) fn text(&self, at: At) -> Option<&str> {
         match self.document.kind(at) {
-            Kind::Scalar { text, plain } if !(*plain && is_null(text)) => Some(text),
+            Kind::Scalar { text, plain } if !(plain && is_null(text)) => Some(text),
             _ => self.wrong(at, "text"),
         }
     }
@@ -87,7 +87,7 @@ impl Reader {
         let Kind::Scalar { text, plain } = self.document.kind(at) else {
             return self.wrong(at, "a whole number");
         };
-        if *plain && is_null(text) {
+        if plain && is_null(text) {
             return self.wrong(at, "a whole number");
         }
         let Some(number) = number(text) else {
@@ -98,7 +98,7 @@ impl Reader {
             );
             return None;
         };
-        if !*plain {
+        if !plain {
             self.error(at, format!("'{text}' in quotes is text, not {what}"), "remove the quotes");
             return None;
         }
@@ -115,7 +115,7 @@ impl Reader {
     pub(crate) fn bool(&self, at: At) -> Option<bool> {
         let wanted = "'true' or 'false'";
         match self.document.kind(at) {
-            Kind::Scalar { text, plain: true } => match text.as_str() {
+            Kind::Scalar { text, plain: true } => match text {
                 "true" | "True" | "TRUE" => Some(true),
                 "false" | "False" | "FALSE" => Some(false),
                 "yes" | "on" | "Yes" | "On" => self.refuse(at, format!("'{text}' is not a truth value"), "write true"),
@@ -128,13 +128,16 @@ impl Reader {
 
     /// One of a few words.
     pub(crate) fn word<T: Copy>(&self, at: At, words: &[(&str, T)]) -> Option<T> {
-        let choices = words.iter().map(|(word, _)| format!("'{word}'")).collect::<Vec<_>>().join(" or ");
-        let Kind::Scalar { text, .. } = self.document.kind(at) else {
-            return self.wrong(at, &choices);
-        };
-        if let Some((_, value)) = words.iter().find(|(word, _)| word == text) {
+        let kind = self.document.kind(at);
+        if let Kind::Scalar { text, .. } = kind
+            && let Some((_, value)) = words.iter().find(|(word, _)| *word == text)
+        {
             return Some(*value);
         }
+        let choices = words.iter().map(|(word, _)| format!("'{word}'")).collect::<Vec<_>>().join(" or ");
+        let Kind::Scalar { text, .. } = kind else {
+            return self.wrong(at, &choices);
+        };
         if is_null(text) {
             return self.wrong(at, &choices);
         }
@@ -168,8 +171,8 @@ impl Reader {
             Kind::Scalar { text, .. } => {
                 self.refuse(at, format!("'{}' is of the wrong kind", excerpt(text)), format!("write {wanted}"))
             }
-            Kind::Sequence(_) => self.refuse(at, "a list does not fit here", format!("write {wanted}")),
-            Kind::Mapping(_) => self.refuse(at, "keys and values do not fit here", format!("write {wanted}")),
+            Kind::Sequence => self.refuse(at, "a list does not fit here", format!("write {wanted}")),
+            Kind::Mapping => self.refuse(at, "keys and values do not fit here", format!("write {wanted}")),
         }
     }
 }
@@ -209,6 +212,9 @@ fn number(text: &str) -> Option<Number> {
     })
 }
 
+/// Keys that most mappings know no more than.
+const KEYS: usize = 16;
+
 /// The keys of one mapping. It remembers which keys were asked for: those are the ones that are known here.
 pub(crate) struct Fields<'r> {
     pub(crate) reader: &'r Reader,
@@ -220,8 +226,7 @@ impl Fields<'_> {
     /// The value of a key, if it is there.
     pub(crate) fn get(&self, key: &'static str) -> Option<At> {
         self.asked.borrow_mut().push(key);
-        let Kind::Mapping(entries) = self.reader.document.kind(self.at) else { return None };
-        entries.iter().find(|entry| entry.key == key).map(|entry| entry.value)
+        self.reader.document.entries(self.at).find(|entry| entry.key == key).map(|entry| entry.value)
     }
 
     /// The value of a key that must be there; `cure` says what to write.
@@ -279,13 +284,12 @@ impl Fields<'_> {
     /// Refuses every key that nobody asked for.
     pub(crate) fn done(self) {
         let asked = self.asked.borrow();
-        let Kind::Mapping(entries) = self.reader.document.kind(self.at) else { return };
-        for entry in entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
-            let cure = match nearest(&entry.key, asked.iter().copied()) {
+        for entry in self.reader.document.entries(self.at).filter(|entry| !asked.contains(&entry.key)) {
+            let cure = match nearest(entry.key, asked.iter().copied()) {
                 Some(key) => format!("did you mean '{key}'?"),
                 None => format!("known here: {}", list(asked.iter())),
             };
-            let key = excerpt(&entry.key);
+            let key = excerpt(entry.key);
             let rule = format!("'{key}' is not known here");
             self.reader.note(self.reader.document.key_problem(self.at, &key, Some(entry.mark), rule, cure));
         }

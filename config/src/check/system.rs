@@ -68,7 +68,7 @@ fn cores(reader: &Reader, at: At) -> Vec<u16> {
 
 fn core_range(reader: &Reader, at: At) -> Option<(u16, u16)> {
     let text = match reader.document.kind(at) {
-        crate::document::Kind::Scalar { text, .. } => text.as_str(),
+        crate::document::Kind::Scalar { text, .. } => text,
         _ => "",
     };
     let Some((first, last)) = text.split_once('-').filter(|(first, _)| !first.is_empty()) else {

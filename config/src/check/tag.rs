@@ -65,7 +65,7 @@ pub(super) fn vid(fields: &Fields<'_>, key: &'static str) -> Option<Vid> {
             "VLAN 0 is a priority tag, not a VLAN",
             "write 'vlan: untagged', which takes priority-tagged frames too",
         ),
-        Kind::Scalar { text, plain: true } if text == "4095" => {
+        Kind::Scalar { text: "4095", plain: true } => {
             fields.reader.refuse(at, "VLAN 4095 is reserved (IEEE 802.1Q)", "use 1 to 4094")
         }
         _ => fields.int(key, "a VLAN", 1..=4094).and_then(Vid::new),
