@@ -4,13 +4,13 @@
 //! here as well. Items of lists are told apart by what names them (a port's name, a VNI's number, a VLAN, a MAC), not by
 //! their place in the list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::types::Model;
+use crate::types::{Flood, Model, Place, Segment};
 
 /// One thing that is different.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,22 +36,37 @@ pub fn differences(old: &Model, new: &Model) -> Vec<Difference> {
     if old == new {
         return Vec::new();
     }
-    // Large parts that are the same need not be written out to be compared.
-    let same: Vec<bool> = match old.segments.len() == new.segments.len() {
-        true => old.segments.iter().zip(&new.segments).map(|(old, new)| old == new).collect(),
-        false => Vec::new(),
+    let (old_differ, new_differ) = differing(old, new);
+    let file = |model: &Model, differ: &[bool]| {
+        let file = crate::render::file_with(model, |segment| differ[segment]);
+        serde_json::to_value(file).unwrap_or_default()
     };
-    let file = |model: &Model| {
-        let mut file = serde_json::to_value(crate::to_file(model)).unwrap_or_default();
-        if let Some(Value::Array(vnis)) = file.get_mut("vnis") {
-            let mut differ = same.iter().map(|same| !same);
-            vnis.retain(|_| differ.next().unwrap_or(true));
-        }
-        file
-    };
+    let (old, new) = (file(old, &old_differ), file(new, &new_differ));
     let mut found = Vec::new();
-    walk("", Some(&file(old)), Some(&file(new)), &mut found);
+    walk("", Some(&old), Some(&new), &mut found);
     found
+}
+
+/// Which segments of each need be written out to be compared: there may be thousands, and most are the same.
+fn differing(old: &Model, new: &Model) -> (Vec<bool>, Vec<bool>) {
+    let number = |segment: &Segment| (segment.encap, segment.vxlan, segment.geneve);
+    let by_number: HashMap<_, _> = old.segments.iter().enumerate().map(|(at, one)| (number(one), at)).collect();
+    let same_numbers = (&old.ports, &old.access_lists) == (&new.ports, &new.access_lists);
+    let (mut old_differ, mut new_differ) = (vec![true; old.segments.len()], vec![true; new.segments.len()]);
+    for (at, segment) in new.segments.iter().enumerate() {
+        let Some(&before) = by_number.get(&number(segment)) else { continue };
+        if old.segments[before] == *segment && (same_numbers || !has_numbers(segment)) {
+            (old_differ[before], new_differ[at]) = (false, false);
+        }
+    }
+    (old_differ, new_differ)
+}
+
+/// True when a segment names ports, VLANs of ports or access lists, which it does by their numbers.
+fn has_numbers(segment: &Segment) -> bool {
+    segment.access_list.is_some()
+        || matches!(segment.flood, Flood::Group { .. })
+        || segment.statics.iter().any(|entry| matches!(entry.place, Place::Port { .. }))
 }
 
 fn walk(path: &str, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<Difference>) {
@@ -229,6 +244,24 @@ vnis:
         let reordered =
             OFFICE.replace("{vlan: 10, vni: 100}, {vlan: 20, vni: 200}", "{vlan: 20, vni: 200}, {vlan: 10, vni: 100}");
         assert!(lines(&reordered).is_empty(), "the order of VLANs means nothing");
+    }
+
+    #[test]
+    fn a_segment_that_names_others_by_number_is_compared_by_what_they_are() {
+        let here = "static: [{mac: \"02:00:00:00:00:05\", port: srv1, vlan: 10}]";
+        let old = OFFICE.replace("vni: 200}]", "vni: 100}]").replace("- {vni: 200, flood: {vteps: [10.0.0.13]}}", "");
+        let old = old.replace("static: [{mac: \"02:00:00:00:00:05\", vtep: 10.0.0.12}]", here);
+        let turned = old
+            .replace("{vlan: 10, vni: 100}, {vlan: 20, vni: 100}", "{vlan: 20, vni: 100}, {vlan: 10, vni: 100}")
+            .replace("port: srv1, vlan: 10", "port: srv1, vlan: 20");
+        let model = |text: &str| crate::parse("test.yaml", text).unwrap_or_else(|problems| panic!("{problems}")).model;
+        let (old, turned) = (model(&old), model(&turned));
+        assert_eq!(old.segments, turned.segments, "by number nothing has changed");
+        let found = differences(&old, &turned);
+        assert_eq!(
+            found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["~ vnis[100].static[02:00:00:00:00:05].vlan: 10 -> 20"]
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod access;
 
+use std::collections::HashSet;
+
 use crate::file::{self, File, OneOrMore};
 use crate::types::{
     Accept, Attachment, Df, Encap, Flood, FloodFallback, HugePages, Idle, Inherit, Memory, Model, OvsdbDatabase, Place,
@@ -16,6 +18,13 @@ pub fn render(model: &Model) -> String {
 
 /// `model` in the shape of the file.
 pub fn file(model: &Model) -> File {
+    file_with(model, |_| true)
+}
+
+/// The same with some of its segments only, by their indices.
+pub(crate) fn file_with(model: &Model, keep: impl Fn(usize) -> bool) -> File {
+    let twice = vnis_given_twice(model);
+    let kept = model.segments.iter().enumerate().filter(|(index, _)| keep(*index));
     File {
         version: 1,
         workers: Some(workers(&model.workers)),
@@ -28,8 +37,8 @@ pub fn file(model: &Model) -> File {
             every: Some(model.state.every.map_or(0, |time| time.as_secs().try_into().unwrap_or(u32::MAX))),
         }),
         fdb: Some(file::Fdb { size: Some(model.fdb_size) }),
-        ports: model.ports.iter().map(|one| port(model, one)).collect(),
-        vnis: model.segments.iter().map(|one| segment(model, one)).collect(),
+        ports: model.ports.iter().map(|one| port(model, &twice, one)).collect(),
+        vnis: kept.map(|(_, one)| segment(model, one)).collect(),
         access_lists: model.access_lists.iter().map(access::list).collect(),
         control: control(model),
         metrics: Some(file::Metrics { listen: model.metrics.listen, limit: Some(model.metrics.limit) }),
@@ -128,7 +137,7 @@ fn vtep(vtep: &Vtep) -> file::Vtep {
     }
 }
 
-fn port(model: &Model, port: &Port) -> file::Port {
+fn port(model: &Model, twice: &HashSet<u32>, port: &Port) -> file::Port {
     file::Port {
         name: port.name.clone(),
         device: port.device.clone(),
@@ -138,7 +147,7 @@ fn port(model: &Model, port: &Port) -> file::Port {
         offload: Some(port.offload),
         mac_limit: port.mac_limit,
         underlay: port.underlay.as_ref().map(underlay),
-        vlans: port.attachments.iter().map(|one| binding(model, one)).collect(),
+        vlans: port.attachments.iter().map(|one| binding(model, twice, one)).collect(),
         access_list: access::name(model, port.access_list),
     }
 }
@@ -170,21 +179,26 @@ fn tags(tag: Tag) -> (Option<file::Vlan>, Option<u16>, Option<u16>, Option<file:
     }
 }
 
-fn binding(model: &Model, attachment: &Attachment) -> file::Binding {
+fn binding(model: &Model, twice: &HashSet<u32>, attachment: &Attachment) -> file::Binding {
     let (vlan, outer, inner, tpid) = tags(attachment.tag);
     let segment = &model.segments[attachment.segment];
-    let same = model.segments.iter().filter(|other| main_vni(other) == main_vni(segment)).count();
     file::Binding {
         vlan,
         outer,
         inner,
         tpid,
         vni: main_vni(segment),
-        encap: (same > 1).then(|| encap(segment.encap)),
+        encap: twice.contains(&main_vni(segment)).then(|| encap(segment.encap)),
         pcp: attachment.pcp,
         mac_limit: attachment.mac_limit,
         access_list: access::name(model, attachment.access_list),
     }
+}
+
+/// Numbers that two segments have, one for each encapsulation.
+fn vnis_given_twice(model: &Model) -> HashSet<u32> {
+    let mut once = HashSet::with_capacity(model.segments.len());
+    model.segments.iter().map(main_vni).filter(|&vni| !once.insert(vni)).collect()
 }
 
 /// The segment's number on tunnels of its own encapsulation.
