@@ -3,12 +3,12 @@
 //! A MAC that is put by hand ranks below the configuration's static entries and above a controller's. It stays until it
 //! is removed, its place goes, or the gateway ends.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use config::types::{Encap, Mac};
 
 use super::Control;
+use super::hash::ByMac;
 use super::layout::Place;
 use crate::tables::{EndpointId, FdbKey, Origin, TunnelKey};
 
@@ -78,7 +78,7 @@ impl Control {
     }
 
     /// The operator's MACs that are put by hand and have a place in the plan, beneath those of the configuration.
-    pub(super) fn add_by_hand(&mut self, statics: &mut HashMap<FdbKey, Place>) {
+    pub(super) fn add_by_hand(&mut self, statics: &mut ByMac<FdbKey, Place>) {
         let layout = &self.plan.layout;
         self.by_hand.retain(|&key, place| layout.has(key, *place));
         for (&key, &place) in &self.by_hand {

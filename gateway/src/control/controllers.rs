@@ -4,6 +4,7 @@
 //! controllers' MACs are assigned again, since numbers may be others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use config::types::{Mac, Model, Remote};
 
@@ -104,7 +105,7 @@ impl Control {
 
     /// The configuration of the file alone, without what controllers added.
     pub fn configured(&self) -> &Model {
-        self.file.as_ref().unwrap_or(&self.model)
+        self.file.as_deref().unwrap_or(&self.model)
     }
 
     /// True for a VTEP that only controllers name.
@@ -141,7 +142,7 @@ impl Control {
             }
             return;
         }
-        let file = self.file.take().unwrap_or_else(|| self.model.clone());
+        let file = self.file.take().unwrap_or_else(|| Arc::clone(&self.model));
         let merged = merge::merge(&file, &self.overlays, self.is_healthy());
         let moved: Vec<(Number, Controller)> = (self.overlays.owners.iter())
             .filter(|(number, owner)| merged.owners.get(number) != Some(owner))
@@ -152,7 +153,7 @@ impl Control {
         let listed = operate::listed(&file);
         brought.retain(|key| !listed.contains(key));
         self.overlays.brought = brought;
-        self.model = merged.model;
+        self.model = Arc::new(merged.model);
         self.file = Some(file);
         self.overlays.owners = merged.owners;
         self.overlays.chosen = merged.chosen;

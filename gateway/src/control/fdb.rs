@@ -8,9 +8,11 @@
 //! - Beyond a limit of the segment, the port or the attachment nothing is learned; what is known stays (L2k).
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+use std::collections::hash_map::Entry;
 
 use super::Nanos;
+use super::hash::ByMac;
 use super::layout::{Layout, Place};
 use super::limits::Limits;
 use crate::tables::{FdbEntry, FdbKey, Origin};
@@ -51,9 +53,9 @@ impl Record {
 /// is as before, because the core that reported has put in something of its own.
 #[derive(Debug, Default)]
 pub struct Authority {
-    records: HashMap<FdbKey, Record>,
+    records: ByMac<FdbKey, Record>,
     /// Controller entries that stand behind the operator's.
-    behind: HashMap<FdbKey, (Place, bool)>,
+    behind: ByMac<FdbKey, (Place, bool)>,
     layout: Layout,
     limits: Limits,
     queue: BinaryHeap<Reverse<(Nanos, FdbKey)>>,
@@ -200,7 +202,7 @@ impl Authority {
     pub fn arrange(
         &mut self,
         layout: Layout,
-        statics: Option<&HashMap<FdbKey, Place>>,
+        statics: Option<&ByMac<FdbKey, Place>>,
         now: Nanos,
         news: &mut Vec<FdbKey>,
     ) {
@@ -223,17 +225,25 @@ impl Authority {
         }
     }
 
-    fn set_statics(&mut self, statics: &HashMap<FdbKey, Place>, news: &mut Vec<FdbKey>) {
+    fn set_statics(&mut self, statics: &ByMac<FdbKey, Place>, news: &mut Vec<FdbKey>) {
+        self.records.reserve(statics.len().saturating_sub(self.records.len()));
         for (&key, &place) in statics {
-            let known = self.records.get(&key).copied();
-            if known.is_some_and(|record| record.origin == Origin::Static) {
-                continue;
+            let new = Record { place, origin: Origin::Static, moves: false, seen: 0, due: Nanos::MAX };
+            let before = match self.records.entry(key) {
+                Entry::Occupied(known) if known.get().origin == Origin::Static => continue,
+                Entry::Occupied(mut known) => Some(known.insert(new)),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(new);
+                    None
+                }
+            };
+            if let Some(before) = before {
+                if before.origin == Origin::Controller {
+                    self.behind.insert(key, (before.place, before.moves));
+                }
+                self.limits.count(key.segment(), before.place.endpoint, before.is_learned(), false);
             }
-            if let Some(record) = known.filter(|record| record.origin == Origin::Controller) {
-                self.behind.insert(key, (record.place, record.moves));
-            }
-            self.remove(key);
-            self.insert(key, place, Origin::Static, 0);
+            self.limits.count(key.segment(), place.endpoint, false, true);
             news.push(key);
         }
         let Self { behind, layout, .. } = self;

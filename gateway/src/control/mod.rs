@@ -35,6 +35,7 @@ pub mod watch;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use config::types::{Accept, Encap, Model};
 
@@ -128,11 +129,11 @@ struct Core {
 #[derive(Debug)]
 pub struct Control {
     /// In force: the file's, and what controllers add to it.
-    model: Model,
+    model: Arc<Model>,
     /// That of the start, for what only a restart can change; its segments are left out.
     start: Model,
     /// The file's, where controllers add something.
-    file: Option<Model>,
+    file: Option<Arc<Model>>,
     overlays: Overlays,
     locals: Locals,
     facts: Vec<PortFacts>,
@@ -162,22 +163,24 @@ pub struct Control {
     watchers: Vec<u64>,
     watched: u64,
     cores: Vec<Core>,
-    /// What the outside was told to resolve and to join.
+    /// What the outside was told to resolve and to join, and the version of the plan that it is of.
     told: Effects,
+    told_at: Option<u64>,
     /// Reused: MACs that cores must hear of.
     changed: Vec<FdbKey>,
 }
 
 impl Control {
     /// Control over the cores of `model`. `facts` are those of its ports, in order.
-    pub fn new(model: Model, facts: Vec<PortFacts>) -> Self {
+    pub fn new(model: impl Into<Arc<Model>>, facts: Vec<PortFacts>) -> Self {
+        let model = model.into();
         let cores: Vec<Core> = model.workers.cores.iter().map(|&cpu| Core::new(cpu)).collect();
         let mut naming = Naming::default();
         let resolutions = HashMap::new();
         let underlay = Underlay { model: &model, facts: &facts, resolutions: &resolutions };
         let plan = compile::compile(&underlay, std::iter::empty(), &mut naming);
         let mut control = Self {
-            start: Model { segments: Vec::new(), ..model.clone() },
+            start: operate::without_segments(&model),
             file: None,
             overlays: Overlays::default(),
             locals: Locals::default(),
@@ -200,6 +203,7 @@ impl Control {
             watched: 0,
             cores,
             told: Effects::default(),
+            told_at: None,
             changed: Vec::new(),
             model,
         };
@@ -207,6 +211,7 @@ impl Control {
         control.rebind();
         // Cores start with these tables and entries.
         control.version = 0;
+        control.changed = Vec::new();
         control.news = News::new(control.cores.len());
         control
     }
@@ -345,6 +350,9 @@ impl Control {
             }
         });
         let mut effects = Effects::default();
+        if self.told_at.replace(self.version) == Some(self.version) {
+            return effects;
+        }
         if self.told.next_hops.as_ref() != Some(&self.plan.next_hops) {
             self.told.next_hops = Some(self.plan.next_hops.clone());
             effects.next_hops = self.told.next_hops.clone();
@@ -442,6 +450,7 @@ impl Control {
         let underlay = Underlay { model, facts, resolutions };
         self.plan = compile::compile(&underlay, strangers.iter(), naming);
         self.arrange(true, now);
+        self.publish();
         self.reassign();
         self.rebind();
     }
@@ -453,10 +462,11 @@ impl Control {
         let underlay = Underlay { model, facts, resolutions };
         self.plan.admit(&underlay, strangers, naming);
         self.arrange(false, now);
+        self.publish();
     }
 
     /// Puts the plan in force for MACs (`statics`: the operator's may be others than before), and limits that are reached
-    /// into the plan. The cores are to have its tables.
+    /// into the plan. The cores are to have its tables; what of MACs they must hear is to be published.
     fn arrange(&mut self, statics: bool, now: Nanos) {
         self.version += 1;
         self.resolutions.retain(|address, _| self.plan.next_hops.contains(address));
@@ -473,7 +483,6 @@ impl Control {
         for &id in self.plan.attachments.iter().flatten() {
             self.plan.tables.endpoints[id.index()].learns = !limits.endpoint_is_full(id);
         }
-        self.publish();
     }
 
     /// Every core is to hear of the MACs that changed.

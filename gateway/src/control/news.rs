@@ -4,9 +4,10 @@
 //! every core ends with the same truth however far it fell behind, an older word can never follow a newer one, and the
 //! list grows with the number of things that changed, not with how often they did (CONFORMANCE L2d, CTL2).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use super::hash::ByMac;
 use crate::tables::{EndpointId, FdbKey, SegmentId};
 
 /// What changed. (New tables are no subject: a core always gets them before anything else.)
@@ -31,7 +32,7 @@ pub struct News {
     /// The place of the first subject in `log`.
     first: u64,
     /// The newest place of each subject; older mentions are passed over.
-    newest: HashMap<Subject, u64>,
+    newest: ByMac<Subject, u64>,
     /// The place that each core reads next.
     readers: Vec<u64>,
 }
@@ -42,7 +43,7 @@ const SLACK: usize = 1024;
 impl News {
     /// Nothing new for any of so many cores.
     pub fn new(cores: usize) -> Self {
-        Self { log: VecDeque::new(), first: 0, newest: HashMap::new(), readers: vec![0; cores] }
+        Self { log: VecDeque::new(), first: 0, newest: ByMac::default(), readers: vec![0; cores] }
     }
 
     /// Every core is to hear of `subject`, once more if it has already.
@@ -65,6 +66,8 @@ impl News {
 
     /// The next subject for a core.
     pub fn next(&mut self, core: usize) -> Option<Subject> {
+        // Nobody is behind the first subject: when this core leaves it, perhaps nobody needs it any more.
+        let leaves_first = self.readers[core] == self.first;
         let found = loop {
             let place = self.readers[core];
             let Some(&subject) = self.log.get((place - self.first) as usize) else { break None };
@@ -73,7 +76,9 @@ impl News {
                 break Some(subject);
             }
         };
-        self.trim();
+        if leaves_first {
+            self.trim();
+        }
         found
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use config::types::{Accept, Controllers, Encap, Flood, Memory, Model, Ovsdb, OvsdbDatabase, Port, Vtep};
 
@@ -47,7 +48,8 @@ impl Control {
     /// # Errors
     ///
     /// When it needs other devices, workers or memory; nothing is changed then.
-    pub fn reload(&mut self, model: Model, now: Nanos) -> Result<(), NeedsRestart> {
+    pub fn reload(&mut self, model: impl Into<Arc<Model>>, now: Nanos) -> Result<(), NeedsRestart> {
+        let model = model.into();
         self.would_take(&model)?;
         let any = |encap| {
             let accepts = |segment: &config::types::Segment| match encap {
@@ -86,7 +88,7 @@ impl Control {
 
     /// Refuses names that nothing has.
     fn knows(&self, filter: &FdbFilter) -> Result<(), UnknownName> {
-        let Model { segments, ports, .. } = &self.model;
+        let Model { segments, ports, .. } = &*self.model;
         let vni = filter.vni.as_ref().filter(|name| !segments.iter().any(|segment| segment.name == **name));
         let port = filter.port.as_ref().filter(|name| !ports.iter().any(|port| port.name == **name));
         let vtep = filter.vtep.filter(|address| !self.plan.tunnels.keys().any(|key| key.remote == *address));
@@ -96,6 +98,38 @@ impl Control {
             (.., Some(address)) => Err(UnknownName(format!("VTEP {address}"))),
             (None, None, None) => Ok(()),
         }
+    }
+}
+
+/// A copy of a model but for its segments.
+pub(super) fn without_segments(model: &Model) -> Model {
+    let Model {
+        workers,
+        memory,
+        vtep,
+        api,
+        reload,
+        state,
+        fdb_size,
+        ports,
+        segments: _,
+        access_lists,
+        control,
+        metrics,
+    } = model;
+    Model {
+        workers: workers.clone(),
+        memory: memory.clone(),
+        vtep: vtep.clone(),
+        api: api.clone(),
+        reload: reload.clone(),
+        state: state.clone(),
+        fdb_size: *fdb_size,
+        ports: ports.clone(),
+        segments: Vec::new(),
+        access_lists: access_lists.clone(),
+        control: control.clone(),
+        metrics: metrics.clone(),
     }
 }
 

@@ -25,6 +25,7 @@ mod underlay;
 mod worker;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -201,7 +202,8 @@ where
     let Devices { facts, drivers, pools, links: carriers, machine } = devices;
     let clock = Instant::now();
     let underlay = Underlay::open(&model, &facts)?;
-    let mut control = Control::new(model.clone(), facts);
+    let model = Arc::new(model);
+    let mut control = Control::new(Arc::clone(&model), facts);
     let keeper = state::start(&model, &socket, &mut control);
     let rings: Vec<Link<D::Frame>> = drivers.iter().map(|_| Link::new()).collect();
 
@@ -211,7 +213,7 @@ where
         .collect();
     let twin_threads = carry(&underlay, &rings, &has_tx, &pools)?;
 
-    let entries: Vec<_> = control.entries().collect();
+    let entries: Arc<[_]> = control.entries().collect();
     if entries.len() > model.fdb_size as usize {
         let (macs, room) = (entries.len(), model.fdb_size);
         return Err(format!("{macs} static MACs do not fit into a forwarding table of {room}; raise fdb.size"));
@@ -221,14 +223,15 @@ where
     let mut failed = None;
     let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
     for (number, (((driver, handoff), &core), link)) in parts.enumerate() {
-        let (tables, entries, link) = (control.tables(), entries.clone(), link.clone());
+        let (tables, entries, link) = (control.tables(), Arc::clone(&entries), link.clone());
         let cycles = machine.clock;
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
         let copies = model.workers.flood_copies;
         let room_tell = tell.clone();
         let make = move || {
             let mut fdb = Fdb::with_room(room);
-            let lost = entries.into_iter().filter(|&(key, entry)| fdb.insert(key, entry).is_err()).count();
+            let lost = entries.iter().filter(|&&(key, entry)| fdb.insert(key, entry).is_err()).count();
+            drop(entries);
             if lost > 0 {
                 let _ = room_tell.send(Message::Trouble {
                     core,
@@ -258,7 +261,7 @@ where
 
     let motto = motto(&model);
     let around = Around { file, start: clock, stuck: Vec::new() };
-    let changes = Changes::new(model.clone());
+    let changes = Changes::new(Arc::clone(&model));
     let service = Service::of_environment();
     rights::keep(rights::for_running(&model));
     let controllers = match &failed {

@@ -10,7 +10,7 @@ mod ports;
 mod segments;
 mod strangers;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use config::types::{Flood, Mac, Model, Remote, StaticMac};
@@ -18,7 +18,7 @@ use config::types::{Flood, Mac, Model, Remote, StaticMac};
 use self::floods::Floods;
 use self::hops::Underlay;
 pub(super) use self::segments::other_remotes;
-use super::hash::ByName;
+use super::hash::{ByMac, ByName, Seeded};
 use super::ids::{EndpointKey, Ids, SegmentKey};
 use super::layout::{EndpointRules, Layout, Place, SegmentRules};
 use crate::frame::PortId;
@@ -222,17 +222,21 @@ impl Plan {
     }
 
     /// The operator's MACs, by the numbers of this plan.
-    pub fn statics(&self, model: &Model) -> HashMap<FdbKey, Place> {
-        let all = model.segments.iter().zip(&self.segments);
-        all.flat_map(|(segment, &id)| segment.statics.iter().map(move |mac| (id, mac)))
-            .filter_map(|(id, StaticMac { mac, place })| {
-                let endpoint = match *place {
-                    config::types::Place::Vtep(remote) => *self.tunnels.get(&key(remote))?,
-                    config::types::Place::Port { port, attachment } => *self.attachments.get(port)?.get(attachment)?,
-                };
-                Some((FdbKey::new(id, mac.0), self.place(endpoint)))
-            })
-            .collect()
+    pub fn statics(&self, model: &Model) -> ByMac<FdbKey, Place> {
+        let count = model.segments.iter().map(|segment| segment.statics.len()).sum();
+        let mut statics = ByMac::with_capacity_and_hasher(count, Seeded::default());
+        for (segment, &id) in model.segments.iter().zip(&self.segments) {
+            let placed = segment.statics.iter().filter_map(|entry| Some((entry.mac, self.static_endpoint(entry)?)));
+            statics.extend(placed.map(|(mac, endpoint)| (FdbKey::new(id, mac.0), self.place(endpoint))));
+        }
+        statics
+    }
+
+    fn static_endpoint(&self, entry: &StaticMac) -> Option<EndpointId> {
+        match entry.place {
+            config::types::Place::Vtep(remote) => self.tunnels.get(&key(remote)).copied(),
+            config::types::Place::Port { port, attachment } => self.attachments.get(port)?.get(attachment).copied(),
+        }
     }
 
     /// An endpoint with its present generation.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use config::Loaded;
+use config::types::Model;
 use crossbeam::channel::{Sender, bounded};
 use serde_json::json;
 
@@ -27,12 +28,12 @@ impl Orders {
     /// Puts a file in force.
     pub fn apply(&self, file: &str, text: &str, confirm: Option<u32>) -> Answer {
         let began = Instant::now();
-        let (loaded, report) = self.compare(parse(file, text)?)?;
+        let (model, report) = self.compare(parse(file, text)?)?;
         if let Some(refusal) = report.refusal(file) {
             return Err(refusal);
         }
         let confirm = confirm.filter(|_| !report.changes.is_empty());
-        self.take(loaded, confirm.map(|seconds| Duration::from_secs(seconds.into())))?;
+        self.take(model, confirm.map(|seconds| Duration::from_secs(seconds.into())))?;
         inform!(said(&report, confirm); file = file);
         let mut answer = json!(report);
         answer["confirm_s"] = json!(confirm);
@@ -58,22 +59,23 @@ impl Orders {
     pub fn reload(&self, file: &std::path::Path) -> Done {
         let name = file.display().to_string();
         let loaded = crate::run::load(file)?;
-        let (loaded, report) = self.compare(loaded)?;
+        let (model, report) = self.compare(loaded)?;
         match report.refusal(&name) {
             Some(refusal) => Err(refusal),
-            None => self.take(loaded, None).inspect(|()| inform!(said(&report, None); file = name)),
+            None => self.take(model, None).inspect(|()| inform!(said(&report, None); file = name)),
         }
     }
 
-    fn compare(&self, loaded: Loaded) -> Result<(Loaded, Report), String> {
-        let new = Arc::new(loaded.model.clone());
-        let Look { running, start, warnings } = self.order(|reply| Order::Look(new, reply))?;
-        let report = Report::of(&running, &start, &loaded, warnings);
-        Ok((loaded, report))
+    fn compare(&self, loaded: Loaded) -> Result<(Arc<Model>, Report), String> {
+        let Loaded { model, warnings, places } = loaded;
+        let new = Arc::new(model);
+        let Look { running, start, warnings: live } = self.order(|reply| Order::Look(Arc::clone(&new), reply))?;
+        let report = Report::of(&running, &start, (&new, &places), warnings, live);
+        Ok((new, report))
     }
 
-    fn take(&self, loaded: Loaded, confirm: Option<Duration>) -> Done {
-        self.order(|reply| Order::Apply(Arc::new(loaded.model), confirm, reply))?
+    fn take(&self, model: Arc<Model>, confirm: Option<Duration>) -> Done {
+        self.order(|reply| Order::Apply(model, confirm, reply))?
     }
 
     fn order<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Result<T, String> {

@@ -61,8 +61,7 @@ pub struct Changes {
 
 impl Changes {
     /// Nothing has changed yet.
-    pub fn new(running: Model) -> Self {
-        let running = Arc::new(running);
+    pub fn new(running: Arc<Model>) -> Self {
         Self { start: Arc::clone(&running), running, history: Vec::new(), deadline: None }
     }
 
@@ -164,7 +163,7 @@ fn take(new: &Arc<Model>, control: &mut Control, underlay: &mut Underlay, now: N
     control.would_take(new).map_err(|refusal| refusal.to_string())?;
     let stays = |error| format!("{error}. Nothing has changed: the configuration before stays in force");
     underlay.change(control.configured(), new).map_err(stays)?;
-    control.reload(Model::clone(new), now).map_err(|refusal| refusal.to_string())
+    control.reload(Arc::clone(new), now).map_err(|refusal| refusal.to_string())
 }
 
 const NO_ROUTE: &str = "no route leads to it, and it gets no frames";

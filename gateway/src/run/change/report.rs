@@ -1,7 +1,7 @@
 //! What a change would do, for people and for scripts.
 
 use config::types::Model;
-use config::{Difference, Loaded, Problem, differences};
+use config::{Difference, Places, Problem, differences};
 use gateway::control::fixed_parts;
 use serde::Serialize;
 
@@ -43,18 +43,24 @@ pub struct Fixed {
 }
 
 impl Report {
-    /// How `new` differs from what runs; `start` is what it was started with.
-    pub fn of(running: &Model, start: &Model, new: &Loaded, live_warnings: Vec<String>) -> Self {
-        let parts = fixed_parts(start, &new.model);
+    /// How a new configuration (and where its parts stand in its file) differs from what runs; `start` is what it was
+    /// started with.
+    pub fn of(
+        running: &Model,
+        start: &Model,
+        (new, places): (&Model, &Places),
+        warnings: Vec<Problem>,
+        live_warnings: Vec<String>,
+    ) -> Self {
+        let parts = fixed_parts(start, new);
         let row = |difference: Difference| {
             let live = !parts.iter().any(|part| difference.touches(part));
-            let line = (!difference.path.starts_with("vnis")).then(|| new.places.line(&difference.path)).flatten();
+            let line = (!difference.path.starts_with("vnis")).then(|| places.line(&difference.path)).flatten();
             Row { words: difference.to_string(), live, line, difference }
         };
-        let changes = differences(running, &new.model).into_iter().map(row).collect();
-        let needs_restart =
-            parts.iter().map(|part| Fixed { path: part.clone(), line: new.places.line(part) }).collect();
-        Self { changes, needs_restart, warnings: new.warnings.clone(), live_warnings }
+        let changes = differences(running, new).into_iter().map(row).collect();
+        let needs_restart = parts.iter().map(|part| Fixed { path: part.clone(), line: places.line(part) }).collect();
+        Self { changes, needs_restart, warnings, live_warnings }
     }
 
     /// Why it is not applied, if so.
@@ -85,8 +91,8 @@ mod tests {
 
     fn report(new: &str) -> Report {
         let load = |text: &str| config::parse("gw.yaml", text).unwrap_or_else(|problems| panic!("{problems}"));
-        let office = load(OFFICE).model;
-        Report::of(&office, &office, &load(new), Vec::new())
+        let (office, new) = (load(OFFICE).model, load(new));
+        Report::of(&office, &office, (&new.model, &new.places), new.warnings, Vec::new())
     }
 
     #[test]
