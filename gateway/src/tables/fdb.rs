@@ -273,11 +273,17 @@ impl Fdb {
                 return Ok(());
             }
         }
-        self.push_on(first)?;
-        let way = self.vacancy(first).ok_or(Full)?;
-        self.put(first, way, key.0, entry.0);
-        self.len += 1;
-        Ok(())
+        // A walk that ends in a circle says nothing of the others.
+        for (bucket, start) in (0..WAYS).flat_map(|way| [(first, way), (second, way)]) {
+            if self.push_on(bucket, start).is_ok()
+                && let Some(way) = self.vacancy(bucket)
+            {
+                self.put(bucket, way, key.0, entry.0);
+                self.len += 1;
+                return Ok(());
+            }
+        }
+        Err(Full)
     }
 
     fn vacancy(&self, bucket: usize) -> Option<usize> {
@@ -289,13 +295,13 @@ impl Fdb {
         self.buckets[bucket].entries[way] = entry;
     }
 
-    /// Frees a way of `bucket`: finds a chain of entries that each can move to their other home, then moves them from
-    /// its far end, so that every key can be found at every moment.
-    fn push_on(&mut self, bucket: usize) -> Result<(), Full> {
+    /// Frees a way of `bucket`: finds a chain of entries, from way `start` on, that each can move to their other home, then
+    /// moves them from its far end, so that every key can be found at every moment.
+    fn push_on(&mut self, bucket: usize, start: usize) -> Result<(), Full> {
         let mut chain = [(0usize, 0usize); PUSHES];
         let mut at = bucket;
         for step in 0..PUSHES {
-            let way = step % WAYS;
+            let way = (start + step) % WAYS;
             chain[step] = (at, way);
             let next = self.other_home(at, way);
             if let Some(free) = self.vacancy(next) {
@@ -391,6 +397,29 @@ mod tests {
         let kept: Vec<_> = (1..1000).map(key).filter(|&key| fdb.insert(key, entry).is_ok()).collect();
         assert!(kept.len() >= 8 && kept.len() <= 16, "{}", kept.len());
         assert!(kept.iter().all(|&key| fdb.find(key) == Some(entry)));
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_as_promised_whatever_the_addresses() {
+        // 80 % of 65,536 buckets.
+        const ROOM: u64 = 209_715;
+        let entry = FdbEntry::new(EndpointId(1), 0, Origin::Learned);
+        let kinds: [(&str, fn(u64) -> FdbKey); 4] = [
+            ("running numbers of one vendor", |n| FdbKey::from_word(SegmentId(0), 0x0242_0000_0000 | n)),
+            ("of two", |n| FdbKey::from_word(SegmentId(0), 0x0200_0000_0000 | (n & 1) << 42 | n >> 1)),
+            ("the same in many segments", |n| FdbKey::from_word(SegmentId((n % 16) as u16), 0x0242_0000_0000 | n / 16)),
+            ("scattered", |n| {
+                let mixed = (n ^ n >> 9).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                FdbKey::from_word(SegmentId(0), (mixed ^ mixed >> 29).wrapping_mul(0x94d0_49bb_1331_11eb) >> 16)
+            }),
+        ];
+        for (name, key) in kinds {
+            let mut fdb = Fdb::with_room(ROOM as usize);
+            for number in 0..ROOM {
+                assert_eq!(fdb.insert(key(number), entry), Ok(()), "{name}: full at {number}");
+            }
+            assert!((0..ROOM).all(|number| fdb.find(key(number)) == Some(entry)), "{name}: one is lost");
+        }
     }
 
     #[test]
