@@ -154,29 +154,43 @@ impl Counters {
         self.rules = serials.iter().map(|&serial| RuleHits { serial, frames: counted(serial) }).collect();
     }
 
+    /// True when they have a place for everything that `wanted` has one for.
+    pub fn are_for(&self, wanted: &Self) -> bool {
+        self.ports.len() >= wanted.ports.len()
+            && self.segments.len() >= wanted.segments.len()
+            && self.endpoints.len() >= wanted.endpoints.len()
+            && self.rules.iter().map(|hits| hits.serial).eq(wanted.rules.iter().map(|hits| hits.serial))
+    }
+
+    /// Takes over what `old` has counted into places that are there already; they are no fewer but for rules that are gone.
+    /// The rules of `old` are in another order afterwards.
+    pub fn take_over(&mut self, old: &mut Self) {
+        old.rules.sort_unstable_by_key(|hits| hits.serial);
+        for hits in &mut self.rules {
+            let before = old.rules.binary_search_by_key(&hits.serial, |hits| hits.serial);
+            hits.frames = before.map_or(0, |at| old.rules[at].frames);
+        }
+        self.ports.iter_mut().zip(&old.ports).for_each(|(new, old)| new.clone_from(old));
+        self.segments.iter_mut().zip(&old.segments).for_each(|(new, old)| *new = *old);
+        self.endpoints.iter_mut().zip(&old.endpoints).for_each(|(new, old)| *new = *old);
+        self.take_totals(old);
+    }
+
+    /// Takes over what there is one of.
+    fn take_totals(&mut self, other: &Self) {
+        (self.replicated, self.handed_over, self.taken_over) = (other.replicated, other.handed_over, other.taken_over);
+        (self.learned, self.unreported, self.turns) = (other.learned, other.unreported, other.turns);
+        (self.busy_turns, self.bursts, self.costs) = (other.busy_turns, other.bursts, other.costs);
+    }
+
     /// Takes over the values of `other` without allocating where the sizes are the same.
     pub fn copy_from(&mut self, other: &Self) {
         // A derived `clone_from` would make new vectors: named one by one, they keep their memory.
-        let Self {
-            ports,
-            segments,
-            endpoints,
-            rules,
-            replicated,
-            handed_over,
-            taken_over,
-            learned,
-            unreported,
-            turns,
-            ..
-        } = self;
-        ports.clone_from(&other.ports);
-        segments.clone_from(&other.segments);
-        endpoints.clone_from(&other.endpoints);
-        rules.clone_from(&other.rules);
-        (*replicated, *handed_over, *taken_over) = (other.replicated, other.handed_over, other.taken_over);
-        (*learned, *unreported, *turns) = (other.learned, other.unreported, other.turns);
-        (self.busy_turns, self.bursts, self.costs) = (other.busy_turns, other.bursts, other.costs);
+        self.ports.clone_from(&other.ports);
+        self.segments.clone_from(&other.segments);
+        self.endpoints.clone_from(&other.endpoints);
+        self.rules.clone_from(&other.rules);
+        self.take_totals(other);
     }
 
     /// Adds another core's counters.
@@ -298,5 +312,13 @@ mod tests {
         assert_eq!(copy.since(&original), Counters::new(3, 40, 50), "everything is taken off");
         assert_eq!(copy.since(&Counters::new(1, 1, 1)), original);
         assert_eq!(memory, (copy.ports.as_ptr(), copy.segments.as_ptr(), copy.endpoints.as_ptr()));
+        original.follow(&[7, 3, 9]);
+        original.rules[1].frames = 10;
+        let mut larger = Counters::new(4, 41, 52);
+        larger.follow(&[2, 3]);
+        larger.take_over(&mut original.clone());
+        original.resize(4, 41, 52);
+        original.follow(&[2, 3]);
+        assert_eq!(larger, original, "and places that are larger take over what growing keeps");
     }
 }

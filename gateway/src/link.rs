@@ -13,11 +13,32 @@ use crate::notes::Notes;
 use crate::tables::{EndpointId, FdbEntry, FdbKey, Neighbour, Neighbours, SegmentId, Tables, Template};
 use crate::tap::Tap;
 
+/// Tables, and the memory for all that a core keeps in their sizes: it needs none of its own when they change.
+#[derive(Debug)]
+pub struct Fitting {
+    /// The tables.
+    pub tables: Box<Tables>,
+    /// All zero, as large as the tables ask for.
+    pub counters: Counters,
+    /// A place for each age class.
+    pub epochs: Box<[u8]>,
+}
+
+impl Fitting {
+    /// What goes with `tables`.
+    pub fn of(tables: Box<Tables>) -> Self {
+        let mut counters = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
+        counters.follow(&tables.rules.serials);
+        let epochs = vec![0; tables.ages.len().max(1)].into();
+        Self { tables, counters, epochs }
+    }
+}
+
 /// From control to a core.
 #[derive(Debug)]
 pub enum Update {
     /// Use these tables from now on; the old ones come back as [`Report::Retired`].
-    Tables(Box<Tables>),
+    Tables(Box<Fitting>),
     /// Set an FDB entry (a ruling on a learned MAC, or a static or controller entry). Replaces whatever is there.
     Put(FdbKey, FdbEntry),
     /// Remove an FDB entry.
@@ -65,8 +86,8 @@ pub enum Report {
         /// How it was encapsulated.
         encap: Encap,
     },
-    /// Tables no longer in use.
-    Retired(Box<Tables>),
+    /// Tables no longer in use, and what was of their size.
+    Retired(Box<Fitting>),
     /// Next hops no longer in use.
     RetiredHops(Vec<Template>),
     /// Bindings no longer in use.

@@ -7,7 +7,7 @@ use config::types::Encap;
 
 use crate::counters::Counters;
 use crate::frame::{Frame, PortId};
-use crate::link::Report;
+use crate::link::{Fitting, Report};
 use crate::notes::{Concern, Notes};
 use crate::tables::{Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, Neighbours, Segment, SegmentId, Tables};
 use crate::tap::{Losses, Sight, Stage, TAPS, Tap};
@@ -49,9 +49,7 @@ pub struct Shard {
 impl Shard {
     /// A core with these tables and FDB.
     pub fn new(tables: Box<Tables>, fdb: Fdb) -> Self {
-        let mut counters = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
-        counters.follow(&tables.rules.serials);
-        let epochs = vec![0; tables.ages.len().max(1)].into();
+        let Fitting { tables, counters, epochs } = Fitting::of(tables);
         Self {
             tables,
             fdb,
@@ -66,16 +64,17 @@ impl Shard {
         }
     }
 
-    /// Other tables; returns the ones before.
-    pub fn replace_tables(&mut self, tables: Box<Tables>) -> Box<Tables> {
-        self.counters.resize(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
-        self.counters.follow(&tables.rules.serials);
-        let mut epochs = vec![0; tables.ages.len().max(1)];
-        for (new, old) in epochs.iter_mut().zip(&self.epochs) {
+    /// Goes over to other tables. What was in use before is in `new` afterwards; no memory is taken or given back here.
+    pub fn refit(&mut self, new: &mut Fitting) {
+        if !self.counters.are_for(&new.counters) {
+            new.counters.take_over(&mut self.counters);
+            std::mem::swap(&mut self.counters, &mut new.counters);
+        }
+        for (new, old) in new.epochs.iter_mut().zip(&self.epochs) {
             *new = *old;
         }
-        self.epochs = epochs.into();
-        std::mem::replace(&mut self.tables, tables)
+        std::mem::swap(&mut self.epochs, &mut new.epochs);
+        std::mem::swap(&mut self.tables, &mut new.tables);
     }
 
     /// Sets the age epochs for the time `now` (nanoseconds since any fixed moment).
@@ -202,5 +201,42 @@ impl Shard {
             .and_then(|seen| head.get(seen.inner_at..)?.get(..ADDRESSES))
             .map_or([0; 2], |tenant| [mac_word(tenant, 0), mac_word(tenant, 6)]);
         [mac_word(head, 0), mac_word(head, 6), inner[0], inner[1]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn larger_tables_bring_the_memory_for_all_that_grows_with_them_and_take_the_old_along() {
+        let tables = |segments, serials: &[u64]| {
+            let mut tables = Box::new(Tables::default());
+            tables.segments.resize(segments, Segment::default());
+            tables.rules.serials = serials.to_vec();
+            tables.ages = vec![1; segments];
+            tables
+        };
+        let mut shard = Shard::new(tables(2, &[5]), Fdb::with_room(8));
+        shard.counters.segments[1].rx.add(64);
+        shard.counters.rules[0].frames = 3;
+        shard.set_time(9);
+        let places =
+            |counters: &Counters, epochs: &[u8]| (counters.segments.as_ptr(), counters.rules.as_ptr(), epochs.as_ptr());
+        let before = places(&shard.counters, &shard.epochs);
+        let mut fitting = Fitting::of(tables(3, &[4, 5]));
+        let brought = places(&fitting.counters, &fitting.epochs);
+        shard.refit(&mut fitting);
+        assert_eq!(places(&shard.counters, &shard.epochs), brought);
+        assert_eq!(places(&fitting.counters, &fitting.epochs), before);
+        assert_eq!((shard.tables.segments.len(), fitting.tables.segments.len()), (3, 2));
+        let rules: Vec<_> = shard.counters.rules.iter().map(|hits| (hits.serial, hits.frames)).collect();
+        assert_eq!((rules, shard.counters.segments[1].rx.frames), (vec![(4, 0), (5, 3)], 1));
+        assert_eq!(*shard.epochs, [9, 9, 0]);
+        // Nothing is copied where what is there will do: a full-size core has a megabyte of counters.
+        let mut same = Fitting::of(tables(3, &[4, 5]));
+        shard.refit(&mut same);
+        assert_eq!(places(&shard.counters, &[]).0, brought.0);
+        assert_eq!(shard.counters.segments[1].rx.frames, 1);
     }
 }

@@ -201,12 +201,12 @@ impl<D: Driver> Worker<D> {
     fn apply(&mut self, update: Update) {
         let shard = &mut self.shard;
         match update {
-            Update::Tables(tables) => {
+            Update::Tables(mut fitting) => {
                 // Floods that wait go by the old tables' lists: finish them first.
                 self.out.copies_left = u32::MAX;
                 pipeline::resume(shard, self.driver.pool(), &mut self.out);
-                let old = shard.replace_tables(tables);
-                shard.report(Report::Retired(old));
+                shard.refit(&mut fitting);
+                shard.report(Report::Retired(fitting));
             }
             Update::Put(key, entry) => {
                 let epoch = shard

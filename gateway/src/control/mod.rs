@@ -57,7 +57,7 @@ pub use self::show::{DropFilter, FdbFilter};
 use self::strangers::Strangers;
 use crate::counters::Counters;
 use crate::frame::PortId;
-use crate::link::{Report, Ring, Update};
+use crate::link::{Fitting, Report, Ring, Update};
 use crate::notes::Notes;
 use crate::tables::{EndpointId, FdbEntry, FdbKey, SegmentId, Tables, TunnelKey, Way};
 
@@ -377,7 +377,7 @@ impl Control {
         }
         if reader.version != *version {
             reader.version = *version;
-            return Some(Update::Tables(Box::new(plan.tables.clone())));
+            return Some(Update::Tables(Box::new(Fitting::of(Box::new(plan.tables.clone())))));
         }
         if reader.neighbours != bindings.version {
             reader.neighbours = bindings.version;
@@ -398,6 +398,7 @@ impl Control {
         {
             reader.asked = false;
             counters.resize(plan.tables.ports.len(), plan.tables.segments.len(), plan.tables.endpoints.len());
+            counters.follow(&plan.tables.rules.serials);
             return Some(Update::Count(counters));
         }
         Some(match news.next(core)? {

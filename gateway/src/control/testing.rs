@@ -171,7 +171,7 @@ impl Core {
     /// What the data path does with an update.
     pub fn apply(&mut self, update: Update) {
         match update {
-            Update::Tables(tables) => self.tables = *tables,
+            Update::Tables(fitting) => self.tables = *fitting.tables,
             Update::Put(key, entry) => {
                 let generation = self.tables.endpoints[entry.endpoint().index()].generation;
                 assert_eq!(generation, entry.generation(), "{key:?}: the core has not heard of {entry:?}");
