@@ -404,13 +404,18 @@ mod tests {
         // 80 % of 65,536 buckets.
         const ROOM: u64 = 209_715;
         let entry = FdbEntry::new(EndpointId(1), 0, Origin::Learned);
-        let kinds: [(&str, fn(u64) -> FdbKey); 4] = [
-            ("running numbers of one vendor", |n| FdbKey::from_word(SegmentId(0), 0x0242_0000_0000 | n)),
-            ("of two", |n| FdbKey::from_word(SegmentId(0), 0x0200_0000_0000 | (n & 1) << 42 | n >> 1)),
-            ("the same in many segments", |n| FdbKey::from_word(SegmentId((n % 16) as u16), 0x0242_0000_0000 | n / 16)),
+        type Keys = fn(u64) -> FdbKey;
+        const VENDOR: u64 = 0x0242_0000_0000;
+        let kinds: [(&str, Keys); 4] = [
+            ("running numbers of one vendor", |n| FdbKey::from_word(SegmentId(0), VENDOR + n)),
+            ("of one vendor, then of another", |n| {
+                FdbKey::from_word(SegmentId(0), VENDOR + ((n / (ROOM / 2)) << 42) + n)
+            }),
+            ("the same in many segments", |n| FdbKey::from_word(SegmentId((n % 16) as u16), VENDOR + (n / 16))),
             ("scattered", |n| {
-                let mixed = (n ^ n >> 9).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                FdbKey::from_word(SegmentId(0), (mixed ^ mixed >> 29).wrapping_mul(0x94d0_49bb_1331_11eb) >> 16)
+                let mixed = n.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                FdbKey::from_word(SegmentId(0), (mixed >> 16) & !(1 << 40))
             }),
         ];
         for (name, key) in kinds {
