@@ -12,6 +12,9 @@ mod config;
 mod docs;
 mod gateway;
 mod lab;
+mod ovn_cluster;
+mod proxy;
+mod rpc;
 mod sys;
 mod vtep_db;
 
@@ -31,8 +34,6 @@ mod ovsdb;
 mod ovsdb_faults;
 mod ovsdb_managers;
 mod peers;
-mod proxy;
-mod rpc;
 mod see;
 mod service;
 mod tags;

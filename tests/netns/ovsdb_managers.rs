@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::bench::{Bench, NEXT_HOP_MAC};
-use crate::bytes::{BROADCAST, mac, probe, vlan};
+use crate::bytes::{BROADCAST, Mac, mac, probe, vlan};
 use crate::gateway::Gateway;
 use crate::lab::{self, Lab, run, succeeds, until, until_or};
 use crate::rpc::Rpc;
@@ -55,6 +55,12 @@ fn a_controller_that_listens_is_dialled_and_obeyed() {
     lab.wire("srv1").send(&vlan(&flood, 100));
     assert_eq!(bench.expect_inner("flooded where its MACs are", &flood).to.to_string(), "10.0.0.12");
     assert_eq!(controller(&bench.gateway)["applied"]["neighbours"], 1);
+    // It said who has 192.168.7.21: that is answered here.
+    let request = vlan(&arp(1, (mac(1), [192, 168, 7, 1]), (BROADCAST, [192, 168, 7, 21])), 100);
+    let srv1 = lab.wire("srv1");
+    srv1.send(&request);
+    let answer = vlan(&arp(2, (mac(0x21), [192, 168, 7, 21]), (mac(1), [192, 168, 7, 1])), 100);
+    srv1.expect("an answer to ARP", |frame| frame.starts_with(&answer).then_some(()));
     until("the manager is connected", || controller(&bench.gateway)["managers"][0]["connected"] == true);
     // It sees what is learned.
     until("the controller sees the local MAC", || {
@@ -65,6 +71,13 @@ fn a_controller_that_listens_is_dialled_and_obeyed() {
     drop(rpc);
     until("the manager is gone", || controller(&bench.gateway)["managers"][0]["connected"] == false);
     passes(&bench, &lab, 4);
+}
+
+/// A request (1) or an answer (2), from whom and to whom.
+fn arp(operation: u8, (from, from_ip): (Mac, [u8; 4]), (to, to_ip): (Mac, [u8; 4])) -> Vec<u8> {
+    let asked = if operation == 1 { [0; 6] } else { to };
+    let head = [0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, operation];
+    [&to[..], &from, &head, &from, &from_ip, &asked, &to_ip].concat()
 }
 
 /// Keys and certificates: an authority and those whom it signed, and a stranger with an authority of its own.

@@ -61,6 +61,7 @@ fn addresses_come_move_and_go_with_a_controller() {
         flood: OverlayFlood::All(Vec::new()),
         known: Vec::new(),
         learns_from_tunnels: true,
+        answers: false,
     };
     let says = |site: &mut Site, change: Change| {
         site.control.overlay(Controller::Ovsdb, change, site.now);

@@ -86,6 +86,18 @@ impl Control {
         }
     }
 
+    /// Those that were put on what a controller brought and took away go with it.
+    pub(super) fn drop_by_hand(&mut self) {
+        let Self { by_hand, fdb, changed, .. } = self;
+        by_hand.retain(|&key, place| {
+            let stays = fdb.layout().has(key, *place);
+            if !stays {
+                fdb.fix(key, None, changed);
+            }
+            stays
+        });
+    }
+
     fn key_of(&self, vni: &str, mac: Mac) -> Result<(usize, FdbKey), String> {
         let index = self.model.segments.iter().position(|segment| segment.name == vni);
         let index = index.ok_or_else(|| format!("there is no VNI '{vni}'; 'causeway show vnis' lists them"))?;

@@ -4,16 +4,25 @@
 //! controllers' MACs are assigned again, since numbers may be others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use config::types::{Mac, Model, Remote};
 
 use super::ids::EndpointKey;
-use super::merge;
-use super::operate;
+use super::merge::{self, Base};
 use super::overlay::{Change, Controller, Feedback, Number, RemoteMac};
 use super::{Control, Nanos, Resolution};
 use crate::tables::{FdbKey, Origin, SegmentId, TunnelKey};
+
+/// The file, where controllers add something to it.
+#[derive(Debug)]
+pub(super) struct File {
+    /// As it is written.
+    pub model: Arc<Model>,
+    /// What a merge must know of it.
+    pub base: Base,
+}
 
 /// What controllers are to hear of local MACs.
 #[derive(Debug, Default)]
@@ -57,7 +66,7 @@ impl Control {
                     self.assign_remote(number, mac, None);
                 }
             }
-            self.recompile(now);
+            self.recompile(false, now);
             return;
         }
         held.update(&change);
@@ -105,7 +114,7 @@ impl Control {
 
     /// The configuration of the file alone, without what controllers added.
     pub fn configured(&self) -> &Model {
-        self.file.as_deref().unwrap_or(&self.model)
+        self.file.as_ref().map_or(&self.model, |file| &file.model)
     }
 
     /// True for a VTEP that only controllers name.
@@ -131,30 +140,24 @@ impl Control {
 
     /// Puts the file and the controllers together. Whatever goes to another owner loses its MACs first.
     pub(super) fn merge(&mut self) {
-        if self.overlays.is_empty() {
-            let owners: Vec<_> = self.overlays.owners.drain().collect();
-            owners.into_iter().for_each(|(number, owner)| self.withdraw(owner, number));
-            self.overlays.chosen.clear();
-            self.overlays.brought.clear();
-            self.overlays.refuse(BTreeMap::new());
-            if let Some(file) = self.file.take() {
-                self.model = file;
-            }
+        if self.file.is_none() && self.overlays.is_empty() {
             return;
         }
-        let file = self.file.take().unwrap_or_else(|| Arc::clone(&self.model));
-        let merged = merge::merge(&file, &self.overlays, self.is_healthy());
+        let mut file = self.file.take().unwrap_or_else(|| {
+            Box::new(File { base: Base::of(&self.model, &self.remotes), model: Arc::clone(&self.model) })
+        });
+        let has_fixed_hops = self.underlay().static_hops().next().is_some();
+        let Self { model, overlays, resolutions, .. } = self;
+        let is_healthy = |remote: Remote| has_fixed_hops || is_reached(resolutions, remote);
+        // The first time it is the file's, and is copied.
+        let merged = merge::merge(Arc::make_mut(model), &mut file.base, overlays, is_healthy);
         let moved: Vec<(Number, Controller)> = (self.overlays.owners.iter())
             .filter(|(number, owner)| merged.owners.get(number) != Some(owner))
             .map(|(&number, &owner)| (number, owner))
             .collect();
-        moved.into_iter().for_each(|(number, owner)| self.withdraw(owner, number));
-        let mut brought = operate::listed(&merged.model);
-        let listed = operate::listed(&file);
-        brought.retain(|key| !listed.contains(key));
-        self.overlays.brought = brought;
-        self.model = Arc::new(merged.model);
         self.file = Some(file);
+        moved.into_iter().for_each(|(number, owner)| self.withdraw(owner, number));
+        self.overlays.brought = merged.brought;
         self.overlays.owners = merged.owners;
         self.overlays.chosen = merged.chosen;
         self.overlays.refuse(merged.refused);
@@ -169,11 +172,7 @@ impl Control {
     /// A VTEP can be reached: the MAC of one of its next hops is known. (There is no BFD.)
     fn is_healthy(&self) -> impl Fn(Remote) -> bool + '_ {
         let fixed = self.underlay().static_hops().next().is_some();
-        move |remote| {
-            fixed
-                || matches!(self.resolutions.get(&remote.address),
-                    Some(Resolution::Hops(hops)) if hops.iter().any(|hop| hop.mac.is_some()))
-        }
+        move |remote| fixed || is_reached(&self.resolutions, remote)
     }
 
     /// After a compilation: every owned segment's MACs by its numbers, and local ones of new owners from the start.
@@ -259,4 +258,10 @@ impl Control {
         macs.into_iter().for_each(|mac| self.assign_remote(number, mac, None));
         self.publish();
     }
+}
+
+/// The MAC of one of a VTEP's next hops is known.
+fn is_reached(resolutions: &HashMap<IpAddr, Resolution>, remote: Remote) -> bool {
+    let resolution = resolutions.get(&remote.address);
+    matches!(resolution, Some(Resolution::Hops(hops)) if hops.iter().any(|hop| hop.mac.is_some()))
 }

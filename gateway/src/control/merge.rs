@@ -1,38 +1,96 @@
 //! The file and the controllers, put together: the model that is in force.
+//!
+//! What the file brings is looked at once for each file ([`Base`]), and what controllers changed of its segments is undone
+//! before the next merge: a controller's word costs what the controllers say, not what the file says.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use config::types::{Attachment, Encap, Flood, Model, Remote, Segment, Tag};
 
+use super::compile::{Remotes, key};
 use super::overlay::{Controller, Number, OverlayFlood, OverlaySegment, Overlays, Part, Refusal};
+use crate::tables::TunnelKey;
 
 /// Segments that have numbers (CONFORMANCE ISO1: a number is never shared).
 const MOST_SEGMENTS: usize = 65_535;
 
-/// What a merge makes.
-#[derive(Debug)]
+/// What a merge tells besides the model.
+#[derive(Debug, Default)]
 pub(super) struct Merged {
-    /// The model in force: the file's segments and attachments first, in their order.
-    pub model: Model,
     /// Who each number belongs to.
     pub owners: HashMap<Number, Controller>,
     /// What each controller does not get.
     pub refused: BTreeMap<Controller, Vec<Refusal>>,
     /// The service nodes that are used.
     pub chosen: Vec<(Number, IpAddr)>,
+    /// The tunnels that only controllers name.
+    pub brought: HashSet<TunnelKey>,
 }
 
-/// Puts `overlays` on top of `file`. Service nodes are taken from the healthy ones.
-pub(super) fn merge(file: &Model, overlays: &Overlays, is_healthy: impl Fn(Remote) -> bool) -> Merged {
-    let model = file.clone();
-    let mut work = Work {
-        names: model.segments.iter().map(|segment| segment.name.clone()).collect(),
-        indices: numbers(&model),
-        tags: tags(&model),
-        merged: Merged { model, owners: HashMap::new(), refused: BTreeMap::new(), chosen: Vec::new() },
-        is_healthy,
-    };
+/// What a merge must know of the file.
+#[derive(Debug)]
+pub(super) struct Base {
+    names: HashSet<String>,
+    indices: HashMap<Number, usize>,
+    tags: HashMap<(usize, Tag), Option<usize>>,
+    /// The tunnels that it names.
+    listed: HashSet<TunnelKey>,
+    /// How many segments it has.
+    segments: usize,
+    /// How many attachments each of its ports has.
+    attachments: Vec<usize>,
+    /// Its segments that a merge changed, as they were.
+    before: Vec<(usize, Before)>,
+}
+
+/// What a merge changes of a segment of the file.
+#[derive(Debug)]
+struct Before {
+    flood: Flood,
+    known: Vec<Remote>,
+    learns_from_tunnels: bool,
+}
+
+impl Base {
+    /// Looks at a file; `remotes` are those of its static MACs.
+    pub fn of(file: &Model, remotes: &Remotes) -> Self {
+        Self {
+            names: file.segments.iter().map(|segment| segment.name.clone()).collect(),
+            indices: numbers(file),
+            tags: tags(file),
+            listed: remotes.listed(file),
+            segments: file.segments.len(),
+            attachments: file.ports.iter().map(|port| port.attachments.len()).collect(),
+            before: Vec::new(),
+        }
+    }
+
+    /// Takes out of `model` what the last merge put in.
+    fn undo(&mut self, model: &mut Model) {
+        model.segments.truncate(self.segments);
+        for (port, &own) in model.ports.iter_mut().zip(&self.attachments) {
+            port.attachments.truncate(own);
+        }
+        for (index, before) in self.before.drain(..) {
+            let segment = &mut model.segments[index];
+            (segment.flood, segment.known) = (before.flood, before.known);
+            segment.learning.tunnels = before.learns_from_tunnels;
+        }
+    }
+}
+
+/// Puts `overlays` on top of the file, whose model (with what the last merge added) is `model`: its segments and
+/// attachments stay first, in their order. Service nodes are taken from the healthy ones.
+pub(super) fn merge(
+    model: &mut Model,
+    base: &mut Base,
+    overlays: &Overlays,
+    is_healthy: impl Fn(Remote) -> bool,
+) -> Merged {
+    base.undo(model);
+    let (names, indices, tags) = (HashSet::new(), HashMap::new(), HashMap::new());
+    let mut work = Work { model, base, names, indices, tags, merged: Merged::default(), is_healthy };
     for (&controller, held) in &overlays.held {
         for segment in &held.segments {
             work.segment(controller, segment);
@@ -82,15 +140,18 @@ fn tags(model: &Model) -> HashMap<(usize, Tag), Option<usize>> {
         .collect()
 }
 
-struct Work<H> {
-    merged: Merged,
+/// What is added has maps of its own beside those of the file.
+struct Work<'a, H> {
+    model: &'a mut Model,
+    base: &'a mut Base,
     names: HashSet<String>,
     indices: HashMap<Number, usize>,
-    tags: HashMap<(usize, Tag), Option<usize>>,
+    tags: HashMap<(usize, Tag), usize>,
+    merged: Merged,
     is_healthy: H,
 }
 
-impl<H: Fn(Remote) -> bool> Work<H> {
+impl<H: Fn(Remote) -> bool> Work<'_, H> {
     fn segment(&mut self, controller: Controller, wanted: &OverlaySegment) {
         let number = wanted.number;
         if let Some(owner) = self.merged.owners.get(&number) {
@@ -112,14 +173,15 @@ impl<H: Fn(Remote) -> bool> Work<H> {
     /// The segment of this number: the file's, or a new one.
     fn index(&mut self, wanted: &OverlaySegment) -> Option<usize> {
         let Number { encap, vni } = wanted.number;
-        if let Some(&index) = self.indices.get(&wanted.number) {
+        let there = self.base.indices.get(&wanted.number).or_else(|| self.indices.get(&wanted.number));
+        if let Some(&index) = there {
             return Some(index);
         }
-        let segments = &mut self.merged.model.segments;
+        let segments = &mut self.model.segments;
         if segments.len() >= MOST_SEGMENTS {
             return None;
         }
-        let name = match self.names.contains(&wanted.name) {
+        let name = match self.base.names.contains(&wanted.name) || self.names.contains(&wanted.name) {
             true => format!("{}-{vni}-{encap}", wanted.name),
             false => wanted.name.clone(),
         };
@@ -131,8 +193,9 @@ impl<H: Fn(Remote) -> bool> Work<H> {
 
     fn attach(&mut self, controller: Controller, index: usize, wanted: &OverlaySegment) {
         for &(port, tag) in &wanted.attachments {
-            let Some(settings) = self.merged.model.ports.get_mut(port) else { continue };
-            let why = match self.tags.get(&(port, tag)) {
+            let Some(settings) = self.model.ports.get_mut(port) else { continue };
+            let own = self.base.tags.get(&(port, tag)).copied();
+            let why = match own.or_else(|| self.tags.get(&(port, tag)).map(|&index| Some(index))) {
                 None => {
                     settings.attachments.push(Attachment {
                         tag,
@@ -141,15 +204,15 @@ impl<H: Fn(Remote) -> bool> Work<H> {
                         mac_limit: None,
                         access_list: None,
                     });
-                    self.tags.insert((port, tag), Some(index));
+                    self.tags.insert((port, tag), index);
                     continue;
                 }
-                Some(Some(there)) if *there == index => continue,
+                Some(Some(there)) if there == index => continue,
                 Some(Some(there)) => format!(
                     "port {} has {} in segment {} already: unbind it there first",
                     settings.name,
                     in_words(tag),
-                    self.merged.model.segments[*there].name
+                    self.model.segments[there].name
                 ),
                 Some(None) => {
                     format!("{} of port {} is the underlay's: bind another VLAN", in_words(tag), settings.name)
@@ -170,7 +233,17 @@ impl<H: Fn(Remote) -> bool> Work<H> {
                 (chosen.into_iter().collect(), nodes)
             }
         };
-        let segment = &mut self.merged.model.segments[index];
+        let segment = &mut self.model.segments[index];
+        if index < self.base.segments {
+            let before = Before {
+                flood: segment.flood.clone(),
+                known: std::mem::take(&mut segment.known),
+                learns_from_tunnels: segment.learning.tunnels,
+            };
+            self.base.before.push((index, before));
+        } else {
+            segment.suppress = wanted.answers;
+        }
         segment.learning.tunnels = wanted.learns_from_tunnels;
         segment.known = known.iter().chain(&wanted.known).map(remote).collect();
         match &mut segment.flood {
@@ -185,6 +258,8 @@ impl<H: Fn(Remote) -> bool> Work<H> {
             }
             Flood::Group { .. } => {}
         }
+        let named = to.iter().chain(known).chain(&wanted.known).map(|address| key(remote(address)));
+        self.merged.brought.extend(named.filter(|key| !self.base.listed.contains(key)));
     }
 
     fn refuse(&mut self, controller: Controller, number: Number, part: Part, why: String) {

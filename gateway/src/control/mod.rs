@@ -43,8 +43,8 @@ pub use self::by_hand::Spot;
 pub use self::compile::PortFacts;
 use self::compile::hops::Underlay;
 pub use self::compile::hops::{Hop, Resolution};
-use self::compile::{Naming, Plan};
-use self::controllers::Locals;
+use self::compile::{Naming, Plan, Remotes};
+use self::controllers::{File, Locals};
 use self::fdb::Authority;
 use self::ids::EndpointKey;
 use self::journal::{Journal, Names};
@@ -133,7 +133,9 @@ pub struct Control {
     /// That of the start, for what only a restart can change; its segments are left out.
     start: Model,
     /// The file's, where controllers add something.
-    file: Option<Arc<Model>>,
+    file: Option<Box<File>>,
+    /// The VTEPs of the file's static MACs.
+    remotes: Remotes,
     overlays: Overlays,
     locals: Locals,
     facts: Vec<PortFacts>,
@@ -178,10 +180,12 @@ impl Control {
         let mut naming = Naming::default();
         let resolutions = HashMap::new();
         let underlay = Underlay { model: &model, facts: &facts, resolutions: &resolutions };
-        let plan = compile::compile(&underlay, std::iter::empty(), &mut naming);
+        let remotes = Remotes::of(&model);
+        let plan = compile::compile(&underlay, &remotes, std::iter::empty(), &mut naming);
         let mut control = Self {
             start: operate::without_segments(&model),
             file: None,
+            remotes,
             overlays: Overlays::default(),
             locals: Locals::default(),
             facts,
@@ -208,7 +212,7 @@ impl Control {
             model,
         };
         control.arrange(true, 0);
-        control.rebind();
+        control.rebind(true);
         // Cores start with these tables and entries.
         control.version = 0;
         control.changed = Vec::new();
@@ -326,7 +330,7 @@ impl Control {
     /// were crossed, and says what is to be done outside.
     pub fn settle(&mut self, now: Nanos) -> Effects {
         if self.prefers_other_nodes() {
-            self.recompile(now);
+            self.recompile(false, now);
         }
         if self.strangers.changed(now) {
             self.admit_strangers(now);
@@ -444,16 +448,20 @@ impl Control {
         Underlay { model: &self.model, facts: &self.facts, resolutions: &self.resolutions }
     }
 
-    /// Merges and compiles the model anew, the known strangers included.
-    fn recompile(&mut self, now: Nanos) {
+    /// Merges and compiles the model anew, the known strangers included. As long as the file is the same, what it names
+    /// keeps its numbers, so its static MACs and neighbours are where they were.
+    fn recompile(&mut self, another_file: bool, now: Nanos) {
         self.merge();
-        let Self { model, facts, resolutions, naming, strangers, .. } = self;
+        let Self { model, facts, resolutions, naming, strangers, remotes, .. } = self;
         let underlay = Underlay { model, facts, resolutions };
-        self.plan = compile::compile(&underlay, strangers.iter(), naming);
-        self.arrange(true, now);
+        self.plan = compile::compile(&underlay, remotes, strangers.iter(), naming);
+        self.arrange(another_file, now);
+        if !another_file {
+            self.drop_by_hand();
+        }
         self.publish();
         self.reassign();
-        self.rebind();
+        self.rebind(another_file);
     }
 
     /// Brings the plan up to date with the strangers, all else as it is.

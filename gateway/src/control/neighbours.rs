@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use config::types::Mac;
 
+use super::Control;
 use super::news::Subject;
 use super::overlay::Number;
 use super::view::NeighbourView;
-use super::{Control, Plan};
 use crate::tables::{Neighbour, Neighbours, Origin, SegmentId};
 
 /// Segment and address.
@@ -113,9 +113,11 @@ impl Control {
         }
     }
 
-    /// After a compilation: what the operator and the controllers say, by the numbers of the plan.
-    pub(super) fn rebind(&mut self) {
-        let (answering, statics) = of_model(self);
+    /// After a compilation: what the operator (when the file is another) and the controllers say, by the numbers of the
+    /// plan.
+    pub(super) fn rebind(&mut self, another_file: bool) {
+        let answering = answering(self);
+        let statics = if another_file { statics(self) } else { std::mem::take(&mut self.bindings.statics) };
         let vnis = &self.plan.tables.vnis;
         let mut controllers = HashMap::new();
         for (controller, held) in &self.overlays.held {
@@ -129,8 +131,10 @@ impl Control {
             }
         }
         let bindings = &mut self.bindings;
-        if (&bindings.answering, &bindings.statics, &bindings.controllers) != (&answering, &statics, &controllers) {
-            (bindings.answering, bindings.statics, bindings.controllers) = (answering, statics, controllers);
+        let same_statics = !another_file || bindings.statics == statics;
+        bindings.statics = statics;
+        if !same_statics || (&bindings.answering, &bindings.controllers) != (&answering, &controllers) {
+            (bindings.answering, bindings.controllers) = (answering, controllers);
             bindings.renew();
         }
     }
@@ -155,14 +159,18 @@ impl Control {
     }
 }
 
-/// The segments that answer, and the operator's bindings.
-fn of_model(control: &Control) -> (HashSet<SegmentId>, HashMap<Key, Neighbour>) {
-    let Plan { segments, .. } = &control.plan;
-    let all = || control.model.segments.iter().zip(segments);
-    let answering = all().filter(|(segment, _)| segment.suppress).map(|(_, &id)| id).collect();
-    let statics = all().flat_map(|(segment, &id)| {
+/// The segments that answer.
+fn answering(control: &Control) -> HashSet<SegmentId> {
+    let all = control.model.segments.iter().zip(&control.plan.segments);
+    all.filter(|(segment, _)| segment.suppress).map(|(_, &id)| id).collect()
+}
+
+/// The operator's bindings.
+fn statics(control: &Control) -> HashMap<Key, Neighbour> {
+    let all = control.model.segments.iter().zip(&control.plan.segments);
+    let bound = all.flat_map(|(segment, &id)| {
         let bound = segment.neighbours.iter();
         bound.map(move |one| ((id, one.address), Neighbour { mac: one.mac.0, router: one.router }))
     });
-    (answering, statics.collect())
+    bound.collect()
 }

@@ -1,12 +1,12 @@
 //! What the operator asks control to do: another configuration, forgetting learned MACs.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use config::types::{Accept, Controllers, Encap, Flood, Memory, Model, Ovsdb, OvsdbDatabase, Port, Vtep};
+use config::types::{Accept, Controllers, Encap, Memory, Model, Ovsdb, OvsdbDatabase, Port, Vtep};
 
-use super::compile::key;
+use super::compile::Remotes;
 use super::fdb::Record;
 use super::{Control, FdbFilter, Nanos};
 use crate::tables::FdbKey;
@@ -58,16 +58,14 @@ impl Control {
             };
             model.segments.iter().any(accepts)
         };
-        let (vxlan, geneve, listed) = (any(Encap::Vxlan), any(Encap::Geneve), listed(&model));
+        self.remotes = Remotes::of(&model);
+        let (vxlan, geneve, listed) = (any(Encap::Vxlan), any(Encap::Geneve), self.remotes.listed(&model));
         self.strangers.retain(|stranger| {
             let accepted = if stranger.encap == Encap::Vxlan { vxlan } else { geneve };
             accepted && !listed.contains(stranger)
         });
-        match &mut self.file {
-            Some(file) => *file = model,
-            None => self.model = model,
-        }
-        self.recompile(now);
+        (self.model, self.file) = (model, None);
+        self.recompile(true, now);
         Ok(())
     }
 
@@ -133,22 +131,12 @@ pub(super) fn without_segments(model: &Model) -> Model {
     }
 }
 
-/// The tunnels that a model names.
-pub(super) fn listed(model: &Model) -> HashSet<crate::tables::TunnelKey> {
-    let floods = model.segments.iter().filter_map(|segment| match &segment.flood {
-        Flood::Vteps(remotes) => Some(remotes),
-        Flood::Group { .. } => None,
-    });
-    let statics = model.segments.iter().flat_map(super::compile::other_remotes);
-    floods.flatten().copied().chain(statics).map(key).collect()
-}
-
 /// The VTEPs of a model whose next hops the kernel is asked for.
 pub fn next_hops_of(model: &Model) -> BTreeSet<IpAddr> {
     let asks = !model.ports.iter().any(|port| port.underlay.as_ref().is_some_and(|underlay| underlay.via.is_some()));
     let Vtep { source_v4, source_v6, .. } = &model.vtep;
     let has_source = |vtep: &IpAddr| if vtep.is_ipv4() { source_v4.is_some() } else { source_v6.is_some() };
-    listed(model).into_iter().map(|key| key.remote).filter(|vtep| asks && has_source(vtep)).collect()
+    Remotes::of(model).listed(model).into_iter().map(|key| key.remote).filter(|vtep| asks && has_source(vtep)).collect()
 }
 
 /// The parts of `new` that only a restart can put in force in a gateway that was started with `old`, by their paths in the

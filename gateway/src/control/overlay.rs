@@ -64,6 +64,8 @@ pub struct OverlaySegment {
     pub known: Vec<IpAddr>,
     /// MACs behind VTEPs are learned from frames too; false where the controller tells all of them.
     pub learns_from_tunnels: bool,
+    /// Requests for the addresses that it tells are answered here. The file says so of segments that it has.
+    pub answers: bool,
 }
 
 /// Where a controller says that a MAC is.

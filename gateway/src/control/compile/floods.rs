@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use config::types::{Accept, Flood, Model, Segment as Settings};
 
-use super::{ByName, Plan, key, segments};
+use super::{ByName, Plan, Remotes, key};
 use crate::tables::{EndpointId, FloodList, Segment, TunnelKey};
 
 /// Collects the lists of all segments.
@@ -33,8 +33,8 @@ impl Floods {
     pub fn of(
         &mut self,
         tunnels: &ByName<TunnelKey, EndpointId>,
-        index: usize,
-        segment: &Settings,
+        (index, segment): (usize, &Settings),
+        remotes: &Remotes,
         group: Option<EndpointId>,
     ) -> (u32, u32) {
         let mut listed: Vec<EndpointId> = match &segment.flood {
@@ -54,7 +54,7 @@ impl Floods {
         let members = match segment.accept {
             Accept::Any => Segment::ANY,
             Accept::Known => {
-                set.extend(segments::other_remotes(segment).map(|remote| tunnels[&key(remote)]));
+                set.extend(remotes.of_segment(index, segment).map(|remote| tunnels[&key(remote)]));
                 set.sort_unstable();
                 set.dedup();
                 self.members(set)

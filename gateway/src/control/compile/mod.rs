@@ -17,7 +17,7 @@ use config::types::{Flood, Mac, Model, Remote, StaticMac};
 
 use self::floods::Floods;
 use self::hops::Underlay;
-pub(super) use self::segments::other_remotes;
+pub use self::segments::Remotes;
 use super::hash::{ByMac, ByName, Seeded};
 use super::ids::{EndpointKey, Ids, SegmentKey};
 use super::layout::{EndpointRules, Layout, Place, SegmentRules};
@@ -78,9 +78,11 @@ pub struct Plan {
     pub groups: BTreeSet<(PortId, IpAddr)>,
 }
 
-/// Compiles a model. `strangers` are VTEPs that nobody listed but that may send (accept: any).
+/// Compiles a model. `remotes` are those of the file's static MACs; `strangers` are VTEPs that nobody listed but that may
+/// send (accept: any).
 pub fn compile<'a>(
     underlay: &Underlay<'_>,
+    remotes: &Remotes,
     strangers: impl Iterator<Item = &'a TunnelKey>,
     naming: &mut Naming,
 ) -> Plan {
@@ -101,11 +103,11 @@ pub fn compile<'a>(
         groups: BTreeSet::new(),
     };
     // Tunnels get the low numbers: member sets are bits by number.
-    for segment in &model.segments {
-        if let Flood::Vteps(remotes) = &segment.flood {
-            remotes.iter().for_each(|&remote| plan.tunnel(underlay, naming, key(remote)));
+    for (index, segment) in model.segments.iter().enumerate() {
+        if let Flood::Vteps(listed) = &segment.flood {
+            listed.iter().for_each(|&remote| plan.tunnel(underlay, naming, key(remote)));
         }
-        for remote in segments::other_remotes(segment) {
+        for remote in remotes.of_segment(index, segment) {
             plan.tunnel(underlay, naming, key(remote));
         }
     }
@@ -117,7 +119,7 @@ pub fn compile<'a>(
     }
     let groups: Vec<_> = model.segments.iter().map(|segment| plan.group(underlay, naming, segment)).collect();
     ports::compile(&mut plan, underlay, naming);
-    plan.segments(model, naming, &groups);
+    plan.segments(model, remotes, naming, &groups);
     plan.tables.underlay = terminus(model, &plan.groups);
     plan.tables.rules = access::compile(model, &mut naming.rules);
     plan.tables.endpoints.resize_with(naming.endpoints.len(), Endpoint::default);
@@ -195,7 +197,7 @@ impl Plan {
         (EndpointId(number), new)
     }
 
-    fn segments(&mut self, model: &Model, naming: &Naming, groups: &[Option<EndpointId>]) {
+    fn segments(&mut self, model: &Model, remotes: &Remotes, naming: &Naming, groups: &[Option<EndpointId>]) {
         let ages = segments::Ages::of(model);
         let mut floods = Floods::new(self, model);
         self.tables.segments.resize(naming.segments.len(), Segment::default());
@@ -203,7 +205,7 @@ impl Plan {
         self.indices.resize(naming.segments.len(), None);
         for (index, segment) in model.segments.iter().enumerate() {
             let id = self.segments[index];
-            let (flood, members) = floods.of(&self.tunnels, index, segment, groups[index]);
+            let (flood, members) = floods.of(&self.tunnels, (index, segment), remotes, groups[index]);
             let rules = SegmentRules {
                 learning: segment.learning.enabled,
                 tunnels: segment.learning.tunnels,

@@ -1,11 +1,13 @@
 //! A segment's line in the tables: prepared tunnel headers, groups, ages.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use config::types::{Encap, Model, Place, Remote, Segment as Settings, Vni};
+use config::types::{Encap, Flood, Model, Place, Remote, Segment as Settings, Vni};
 
-use super::access;
-use crate::tables::{Duties, Segment};
+use super::super::hash::ByName;
+use super::{access, key};
+use crate::tables::{Duties, Segment, TunnelKey};
 
 /// The segment's numbers on the wire (CONFORMANCE ISO4: one for each encapsulation).
 pub fn numbers(segment: &Settings) -> impl Iterator<Item = (Encap, Vni)> {
@@ -14,13 +16,42 @@ pub fn numbers(segment: &Settings) -> impl Iterator<Item = (Encap, Vni)> {
         .filter_map(|(encap, vni)| Some((encap, vni?)))
 }
 
-/// The VTEPs that a segment's static MACs are behind, and those that its controller names.
-pub fn other_remotes(segment: &Settings) -> impl Iterator<Item = Remote> + '_ {
-    let statics = segment.statics.iter().filter_map(|mac| match mac.place {
-        Place::Vtep(remote) => Some(remote),
-        Place::Port { .. } => None,
-    });
-    statics.chain(segment.known.iter().copied())
+/// The VTEPs that static MACs are behind, each once for each segment of the file: a segment has few of them, and may have
+/// thousands of MACs. They stay the same as long as the file does.
+#[derive(Debug, Default)]
+pub struct Remotes(Vec<Box<[Remote]>>);
+
+impl Remotes {
+    /// Looks at every static MAC of a file.
+    pub fn of(file: &Model) -> Self {
+        let of_segment = |segment: &Settings| {
+            let mut seen = ByName::default();
+            let all = segment.statics.iter().filter_map(|mac| match mac.place {
+                Place::Vtep(remote) => Some(remote),
+                Place::Port { .. } => None,
+            });
+            all.filter(|remote| seen.insert(*remote, ()).is_none()).collect()
+        };
+        Self(file.segments.iter().map(of_segment).collect())
+    }
+
+    /// Those of a segment of the model in force, and those that its controller names.
+    pub fn of_segment<'a>(&'a self, index: usize, segment: &'a Settings) -> impl Iterator<Item = Remote> + 'a {
+        let statics = self.0.get(index).map(|all| &all[..]).unwrap_or_default();
+        statics.iter().chain(&segment.known).copied()
+    }
+
+    /// All tunnels that a model names.
+    pub fn listed(&self, model: &Model) -> HashSet<TunnelKey> {
+        let all = model.segments.iter().enumerate().flat_map(|(index, segment)| {
+            let flood = match &segment.flood {
+                Flood::Vteps(remotes) => &remotes[..],
+                Flood::Group { .. } => &[],
+            };
+            flood.iter().copied().chain(self.of_segment(index, segment))
+        });
+        all.map(key).collect()
+    }
 }
 
 /// The segment as cores read it.

@@ -6,7 +6,7 @@ use config::types::Flood;
 
 use crate::control::Control;
 use crate::control::compile::hops::{Hop, Resolution, group_mac};
-use crate::control::compile::{key, other_remotes};
+use crate::control::compile::key;
 use crate::control::ids::EndpointKey;
 use crate::control::view::{NextHopView, PeerView, VtepView};
 use crate::counters::{Counters, Flow};
@@ -125,7 +125,7 @@ impl Control {
     /// Which segments flood to an endpoint or have static MACs behind it.
     fn users(&self) -> Users {
         let mut users = Users::new();
-        for segment in &self.model.segments {
+        for (index, segment) in self.model.segments.iter().enumerate() {
             let mut ids: Vec<EndpointId> = match &segment.flood {
                 Flood::Vteps(remotes) => remotes.iter().map(|&remote| self.plan.tunnels[&key(remote)]).collect(),
                 Flood::Group { group, port } => {
@@ -134,7 +134,8 @@ impl Control {
                     self.naming.endpoints.find(&group).map(EndpointId).into_iter().collect()
                 }
             };
-            ids.extend(other_remotes(segment).map(|remote| self.plan.tunnels[&key(remote)]));
+            let others = self.remotes.of_segment(index, segment);
+            ids.extend(others.map(|remote| self.plan.tunnels[&key(remote)]));
             ids.sort_unstable();
             ids.dedup();
             for id in ids {

@@ -38,6 +38,7 @@ impl Gateway {
             flood,
             known: Vec::new(),
             learns_from_tunnels: true,
+            answers: false,
         };
         let change = Change { segments: Some(vec![segment]), ..Change::default() };
         self.control.overlay(Controller::Ovsdb, change, self.now);

@@ -38,6 +38,7 @@ fn segment(number: Number, flood: OverlayFlood) -> OverlaySegment {
         flood,
         known: Vec::new(),
         learns_from_tunnels: true,
+        answers: false,
     }
 }
 
@@ -322,4 +323,72 @@ fn where_a_controller_tells_all_that_is_behind_vteps_frames_teach_nothing_of_the
     gateway.see(0, gateway.key("100", 42), gateway.attachment("srv1", "10"));
     let known = [40, 41, 42].map(|one| gateway.control.fdb.record(gateway.key("100", one)).is_some());
     assert_eq!(known, [false, false, true]);
+}
+
+/// Tables are made anew for the controller's sake; what the file says is not told again, and what the controller changed of
+/// it is as the file has it once the controller is silent.
+#[test]
+fn what_the_file_says_is_as_it_was_whatever_a_controller_says_and_takes_back() {
+    let mut gateway = Gateway::new(OFFICE);
+    let (before, fixed) = (gateway.control.model().clone(), gateway.agreed(gateway.key("100", 5)));
+    let office = OverlaySegment { attachments: vec![(2, vlan(60))], ..segment(number(100), all(&["10.0.0.21"])) };
+    let closed = OverlaySegment { learns_from_tunnels: false, known: vec![address("10.0.0.22")], ..office.clone() };
+    for wanted in [vec![office.clone()], vec![segment(FIRST, all(&["10.0.0.23"])), closed], vec![office]] {
+        let change = Change { segments: Some(wanted), ..Change::default() };
+        gateway.control.overlay(Controller::Ovsdb, change, gateway.now);
+        gateway.control.settle(gateway.now);
+        assert!(matches!(gateway.control.next(0), Some(crate::link::Update::Tables(_))));
+        assert!(!matches!(gateway.control.next(0), Some(crate::link::Update::Put(..))), "no MAC of the file");
+    }
+    assert_eq!(gateway.flood(number(100)), ["10.0.0.12", "10.0.0.13", "10.0.0.21"].map(address));
+    let other = gateway.control.configured().clone();
+    assert_eq!(other, before);
+    gateway.says(Controller::Ovsdb, Some(Vec::new()), Vec::new());
+    assert_eq!((gateway.control.model(), gateway.agreed(gateway.key("100", 5))), (&before, fixed));
+}
+
+#[test]
+fn a_mac_put_by_hand_where_a_controller_brought_something_goes_with_it() {
+    let mut gateway = Gateway::new(OFFICE);
+    gateway.says(Controller::Ovsdb, Some(vec![segment(FIRST, all(&["10.0.0.21"]))]), Vec::new());
+    let spot = crate::control::Spot::Vtep(address("10.0.0.21"), None);
+    gateway.control.put_mac("ls500", Mac(mac(9)), &spot).expect("the tunnel is there");
+    gateway.round();
+    let key = gateway.numbered(FIRST, 9).expect("the segment is there");
+    assert!(gateway.agreed(key).is_some());
+    gateway.says(Controller::Ovsdb, Some(vec![segment(FIRST, all(&["10.0.0.22"]))]), Vec::new());
+    assert_eq!(gateway.agreed(key), None);
+    assert!(gateway.control.remove_mac("ls500", Mac(mac(9))).is_err(), "it is forgotten");
+}
+
+/// A VNI that only the controller names answers for the addresses that it tells; one of the file does as the file says.
+#[test]
+fn a_controllers_own_segment_answers_for_the_addresses_that_it_tells() {
+    let mut gateway = Gateway::new(OFFICE);
+    let with = |number, answers| OverlaySegment { answers, ..segment(number, all(&["10.0.0.21"])) };
+    let neighbours = vec![(FIRST, address("192.168.7.21"), Some(Mac(mac(21))))];
+    let change = |answers| {
+        let office = OverlaySegment { attachments: Vec::new(), ..with(number(100), true) };
+        Change {
+            segments: Some(vec![with(FIRST, answers), office]),
+            neighbours: neighbours.clone(),
+            ..Change::default()
+        }
+    };
+    let answers = |gateway: &Gateway| -> Vec<_> {
+        let segments = &gateway.control.model().segments;
+        segments.iter().map(|segment| (segment.name.clone(), segment.suppress)).collect()
+    };
+    let own = |yes| vec![("100".to_owned(), false), ("200".to_owned(), false), ("ls500".to_owned(), yes)];
+    gateway.control.overlay(Controller::Ovsdb, change(true), gateway.now);
+    gateway.round();
+    assert_eq!(answers(&gateway), own(true));
+    let row = gateway.control.view_neighbours(Some("ls500")).pop().expect("it is known");
+    assert_eq!((row.ip.as_str(), row.answered), ("192.168.7.21", true));
+    let id = gateway.numbered(FIRST, 0).expect("it is there").segment();
+    assert!(gateway.control.bindings.entry(id, address("192.168.7.21")).is_some(), "cores know");
+    gateway.control.overlay(Controller::Ovsdb, change(false), gateway.now);
+    gateway.round();
+    assert_eq!(answers(&gateway), own(false));
+    assert!(gateway.control.bindings.entry(id, address("192.168.7.21")).is_none());
 }

@@ -356,6 +356,7 @@ impl Fabric {
             flood: OverlayFlood::All(self.told_flood.iter().copied().collect()),
             known: known.collect(),
             learns_from_tunnels: false,
+            answers: false,
         }
     }
 }

@@ -59,6 +59,7 @@ fn a_binding_its_macs_and_its_flood_list_become_a_segment() {
     assert_eq!(segment.flood, OverlayFlood::All(vec![ip("192.0.2.2"), ip("192.0.2.3")]));
     assert_eq!(wanted.macs[&(number(7), mac(0x21))], ip("192.0.2.2"));
     assert_eq!(wanted.neighbours[&(number(7), ip("10.0.0.21"))], mac(0x21));
+    assert!(wanted.overlay()[0].answers, "it knows who has an address");
     assert_eq!(wanted.remotes, [row("a"), row("b")].into());
     assert_eq!(why(&wanted), "");
 }
@@ -114,6 +115,7 @@ fn without_a_flood_list_the_vteps_of_macs_are_flooded_to_unless_that_is_off() {
     let mut db = database();
     remote(&mut db, "u1", "02:00:00:00:00:21", "b", "");
     assert_eq!(wanted(&db).segments[&number(7)].flood, OverlayFlood::All(vec![ip("192.0.2.3")]));
+    assert!(!wanted(&db).overlay()[0].answers, "it knows no address");
     let off = Wanted::of(&db, &Facts { fallback: FloodFallback::Off, ..facts() }).expect("the switch is there");
     assert_eq!(off.segments[&number(7)].flood, OverlayFlood::All(Vec::new()));
 }

@@ -123,6 +123,7 @@ impl Wanted {
 
     /// The segments as control takes them.
     pub fn overlay(&self) -> Vec<OverlaySegment> {
+        let told: HashSet<Number> = self.neighbours.keys().map(|(number, _)| *number).collect();
         let segment = |(&number, segment): (&Number, &Segment)| OverlaySegment {
             number,
             name: segment.name.clone(),
@@ -130,6 +131,7 @@ impl Wanted {
             flood: segment.flood.clone(),
             known: segment.known.iter().copied().collect(),
             learns_from_tunnels: true,
+            answers: told.contains(&number),
         };
         self.segments.iter().map(segment).collect()
     }

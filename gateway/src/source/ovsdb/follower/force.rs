@@ -91,8 +91,7 @@ impl Force {
     fn put(&mut self, wanted: Wanted) -> Vec<Change> {
         let before = std::mem::replace(&mut self.in_force, wanted);
         let new = &self.in_force;
-        let segments = (before.segments != new.segments).then(|| new.overlay());
-        let segments = segments.filter(|segments| *segments != before.overlay());
+        let segments = Some(new.overlay()).filter(|segments| *segments != before.overlay());
         let macs = differences(&before.macs, &new.macs);
         let neighbours = differences(&before.neighbours, &new.neighbours)
             .into_iter()
