@@ -76,7 +76,7 @@ fn applies_under_traffic_lose_nothing_of_what_stays() {
             }
         });
         // Whatever goes wrong here, the other thread ends.
-        let _end = End(&done);
+        let _end = lab::End(&done);
         for number in 0..10 {
             let said = applied(&lab, gateway.socket(), &other(&yaml, number), &[]);
             assert!(said.ends_with("applied\n") && said.contains("6001"), "{said}");
@@ -88,14 +88,6 @@ fn applies_under_traffic_lose_nothing_of_what_stays() {
     one.send(&marker);
     let flooded = bystander.collect_until(|frame| frame == marker, |frame| (frame[..6] == mac(2)).then_some(()));
     assert!(flooded.is_empty(), "{} frames were flooded: the MAC was forgotten", flooded.len());
-}
-
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 #[test]
@@ -209,7 +201,7 @@ fn a_crash_under_load_forgets_no_mac() {
                 None::<()>
             });
         });
-        let _end = End(&done);
+        let _end = lab::End(&done);
         lab::until("frames arrive", || arrivals.lock().unwrap().len() > 50);
         gateway.crash();
         let gateway = Gateway::start(&lab, &yaml);

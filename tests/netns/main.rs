@@ -20,6 +20,7 @@ mod vtep_db;
 
 mod bridging;
 mod changes;
+mod clients;
 mod evpn;
 mod lifecycle;
 mod live;

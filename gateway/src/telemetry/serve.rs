@@ -2,10 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::RecvTimeoutError;
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::lines::Lines;
@@ -37,12 +36,7 @@ const EVERY: (u32, u32) = (100, 86_400_000);
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Answers a client until it goes, breaks a rule, or has followed something to its end.
-pub(super) fn serve(
-    mut stream: UnixStream,
-    answer: &impl Answer,
-    bodies: &Mutex<()>,
-    limits: Limits,
-) -> io::Result<()> {
+pub(super) fn serve(mut stream: UnixStream, answer: &impl Answer, bodies: &Turns, limits: Limits) -> io::Result<()> {
     let mut lines = BufReader::new(Patient { stream: stream.try_clone()?, until: Instant::now() });
     let mut line = Vec::new();
     loop {
@@ -59,6 +53,7 @@ pub(super) fn serve(
             Err(error) => return Err(error),
         };
         let request = match reply {
+            Ok(Ok((request, 0))) => Ok((request, None)),
             Ok(Ok((request, bytes))) => body(&mut lines, request, bytes, bodies, limits),
             // A line that was no request does no harm: the next may be one.
             Ok(Err(refusal)) => {
@@ -67,15 +62,20 @@ pub(super) fn serve(
             }
             Err(refusal) => Err(refusal),
         };
-        let request = match request {
+        // Until it is answered, the body that came with it is the only one.
+        let (request, turn) = match request {
             Ok(request) => request,
             Err(refusal) => return send(&mut stream, &Reply::Error(refusal), limits.patience),
         };
         match (&request.verb, request.every_ms) {
             (Verb::Follow(_), None) => return follow(stream, answer, request, limits),
-            (Verb::Show(_), Some(pause)) => return again(stream, answer, &request, pause, limits),
+            (Verb::Show(_), Some(pause)) if turn.is_none() => return again(stream, answer, &request, pause, limits),
             (_, Some(_)) => {
-                send(&mut stream, &Reply::Error("only what is shown can be shown again".into()), limits.patience)?;
+                send(
+                    &mut stream,
+                    &Reply::Error("only what is shown without a body can be shown again".into()),
+                    limits.patience,
+                )?;
             }
             _ => {
                 let reply = answer.answer(request).map_or_else(Reply::Error, Reply::Ok);
@@ -85,24 +85,49 @@ pub(super) fn serve(
     }
 }
 
-/// The request with its body, if it has one. Whoever sends bodies waits for its turn: the memory for one is all there is.
+/// Whose turn it is to send a body and have it looked at: the memory for one is all there is.
+pub(super) struct Turns(Sender<()>, Receiver<()>);
+
+/// A turn; the next one's when dropped.
+struct Turn(Sender<()>);
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        let (give, take) = bounded(1);
+        let turns = Self(give, take);
+        drop(Turn(turns.0.clone()));
+        turns
+    }
+
+    fn wait(&self, patience: Duration) -> Option<Turn> {
+        self.1.recv_timeout(patience).ok().map(|()| Turn(self.0.clone()))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // There is room: this was taken out.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// The request with its body, and the turn of its sender.
 fn body(
-    from: &mut impl Read,
+    from: &mut BufReader<Patient>,
     request: Request,
     bytes: u64,
-    bodies: &Mutex<()>,
+    bodies: &Turns,
     limits: Limits,
-) -> Result<Request, String> {
-    if bytes == 0 {
-        return Ok(request);
-    }
+) -> Result<(Request, Option<Turn>), String> {
     if !request.takes_body() {
         return Err("nothing but the line belongs to this request; leave out `bytes`".into());
     }
     if bytes > limits.body {
         return Err(format!("{bytes} bytes are more than the {} that are taken", limits.body));
     }
-    let _turn = bodies.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = bodies.wait(limits.patience).ok_or("another client is sending a file; try again")?;
+    // What it waited for others is not its own slowness.
+    from.get_mut().until = Instant::now() + limits.patience;
     let mut body = Vec::new();
     match from.take(bytes).read_to_end(&mut body) {
         Ok(read) if read as u64 == bytes => {}
@@ -110,7 +135,7 @@ fn body(
         Err(error) => return Err(format!("{bytes} bytes were announced and did not come ({error})")),
     }
     let body = String::from_utf8(body).map_err(|_| "what follows the request is not UTF-8 text".to_owned())?;
-    Ok(Request { body, ..request })
+    Ok((Request { body, ..request }, Some(turn)))
 }
 
 /// Shows the same again and again.

@@ -6,14 +6,14 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::guest::Guest;
 use super::lines::Lines;
-use super::serve::{Limits, send, serve};
+use super::serve::{Limits, Turns, send, serve};
 use super::{Reply, Request};
 use crate::complain;
 use crate::rights;
@@ -145,7 +145,7 @@ fn make_way(path: &Path) -> Result<(), String> {
 
 fn accept<A: Answer>(listener: &UnixListener, stop: &AtomicBool, answer: &Arc<A>, limits: Limits) {
     let clients = Arc::new(AtomicUsize::new(0));
-    let bodies = Arc::new(Mutex::new(()));
+    let bodies = Arc::new(Turns::new());
     loop {
         let client = listener.accept();
         if stop.load(Ordering::Acquire) {

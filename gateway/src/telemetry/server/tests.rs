@@ -124,6 +124,38 @@ fn a_slow_request_is_refused_in_time_and_silence_is_let_go() {
     assert_eq!(silent.read(&mut [0; 8]).expect("hung up"), 0);
 }
 
+/// A file that is being sent, or looked at, is the only one: others wait as long as they would for an answer.
+#[test]
+fn one_body_at_a_time_is_taken_and_who_waits_in_vain_hears_why() {
+    let path = place("bodies");
+    let limits = Limits { patience: Duration::from_millis(400), ..Limits::default() };
+    let (looks, looking) = crossbeam::channel::bounded(0);
+    let (go, gone) = crossbeam::channel::bounded::<()>(0);
+    let answer = move |request: Request| -> Result<serde_json::Value, String> {
+        if request.body == "long" {
+            let _ = looks.send(());
+            let _ = gone.recv();
+        }
+        Ok(request.body.into())
+    };
+    let _server = Server::with(&path, &Access::default(), answer, limits).expect("a socket");
+    let plan = |body: &str| format!("{{\"do\":\"plan\",\"file\":\"x\",\"bytes\":{}}}\n{body}", body.len());
+    let at = path.clone();
+    let request = plan("long");
+    let first = thread::spawn(move || raw(&at, request.as_bytes()));
+    looking.recv().expect("it is looked at");
+    assert!(raw(&path, plan("next").as_bytes()).contains("another client is sending a file; try again"));
+    assert_eq!(ask(&path, &ports()).map(|_| ()), Ok(()), "who sends none need not wait");
+    go.send(()).expect("it waits");
+    assert_eq!(first.join().expect("it ends"), "{\"ok\":\"long\"}\n");
+    assert_eq!(raw(&path, plan("next").as_bytes()), "{\"ok\":\"next\"}\n");
+    // One who stops in the middle holds it for its own time only.
+    let mut stalled = UnixStream::connect(&path).expect("let in");
+    stalled.write_all(b"{\"do\":\"plan\",\"file\":\"x\",\"bytes\":9}\nhalf").expect("it reads");
+    assert!(soon(|| raw(&path, plan("next").as_bytes()) == "{\"ok\":\"next\"}\n"));
+    assert!(raw(&path, b"{\"do\":\"plan\",\"file\":\"x\",\"bytes\":99999999999}\n").contains("are more than the"));
+}
+
 /// One who asks and does not read the answer is let go.
 #[test]
 fn a_slow_reader_is_let_go() {
