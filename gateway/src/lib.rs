@@ -15,6 +15,7 @@ pub mod frame;
 pub mod link;
 pub mod load;
 pub mod notes;
+mod pages;
 pub mod pipeline;
 mod prefetch;
 pub mod rights;

@@ -6,6 +6,7 @@
 
 use super::endpoint::EndpointId;
 use super::segment::SegmentId;
+use crate::pages::Pages;
 use crate::prefetch::prefetch;
 
 /// Segment (upper 16 bits) and MAC (lower 48 bits, first byte on the wire highest).
@@ -171,7 +172,7 @@ pub struct Full;
 /// The forwarding table of one core.
 pub struct Fdb {
     /// A power of two of them.
-    buckets: Box<[Bucket]>,
+    buckets: Pages<Bucket>,
     len: usize,
 }
 
@@ -179,10 +180,11 @@ pub struct Fdb {
 const PUSHES: usize = 64;
 
 impl Fdb {
-    /// A table with room for `macs` MACs at a load of at most 80 %: 20 to 40 bytes a MAC.
+    /// A table with room for `macs` MACs at a load of at most 80 %: 20 to 40 bytes a MAC, in huge pages where it is large.
+    /// They are on the node of the thread that makes it.
     pub fn with_room(macs: usize) -> Self {
         let buckets = (macs.max(1) * 5 / 4).div_ceil(WAYS).next_power_of_two();
-        Self { buckets: vec![Bucket::EMPTY; buckets].into(), len: 0 }
+        Self { buckets: Pages::of(Bucket::EMPTY, buckets), len: 0 }
     }
 
     /// Number of entries.
