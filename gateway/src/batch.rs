@@ -2,10 +2,9 @@
 
 use crate::driver::{BURST, Burst};
 use crate::frame::PortId;
-use crate::tables::{Duties, EndpointId, FdbKey, SegmentId};
+use crate::tables::{Duties, EndpointId, FdbEntry, FdbKey, Place, SegmentId, Tables};
 use crate::verdict::DropReason;
 use crate::wire::ethernet;
-use crate::wire::ip::Inner;
 
 /// What classification says of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub enum Class {
 pub enum Kind {
     /// It belongs to a segment.
     Bridge,
+    /// Not known yet.
+    Open,
     /// As [`Class::Host`].
     Host {
         /// 0 or 4.
@@ -42,18 +43,16 @@ pub struct Arrival {
     pub destination: FdbKey,
     /// Segment and source MAC.
     pub source: FdbKey,
-    /// The endpoint that it came from; [`EndpointId::NONE`] for a VTEP that nobody listed.
-    pub from: EndpointId,
+    /// The endpoint that it came from; [`Place::NONE`] for a VTEP that nobody listed.
+    pub place: Place,
     /// Entropy from the tenant's flow; 0 from a tunnel, where it is made when needed.
     pub flow: u32,
     /// Bytes of outer header in front of the tenant frame (0 from an attachment).
     pub strip: u16,
     /// Bytes of the stripped frame; what follows is padding of the outer packet. 0 keeps all.
     pub len: u16,
-    /// The tenant's IP header, offsets counted in the stripped frame.
-    pub inner: Inner,
-    /// That endpoint's generation.
-    pub generation: u8,
+    /// TOS or traffic class of the tenant's IP packet; 0 when it is none.
+    pub tos: u8,
     /// Split-horizon group that it came from; 0 for attachments, which have none.
     pub group: u8,
     /// Bytes of VLAN tags to take out from behind the addresses (0 from a tunnel).
@@ -64,9 +63,17 @@ pub struct Arrival {
     pub ecn: u8,
     /// What else is asked of it than to be forwarded.
     pub duties: Duties,
+    /// The segment's [`crate::tables::Segment::age_class`].
+    pub age_class: u8,
 }
 
 impl Arrival {
+    /// The endpoint that it came from; [`EndpointId::NONE`] for a VTEP that nobody listed.
+    #[inline(always)]
+    pub const fn from(&self) -> EndpointId {
+        self.place.endpoint()
+    }
+
     /// The segment.
     #[inline(always)]
     pub const fn segment(&self) -> SegmentId {
@@ -102,13 +109,29 @@ pub struct Batch<F> {
     pub(crate) kinds: [Kind; BURST],
     /// How those that are bridged came in.
     pub(crate) arrivals: [Arrival; BURST],
-    /// Where those go.
-    pub(crate) aims: [Aim; BURST],
+    /// What the FDB says of where those go. Whether the endpoint is still what it was is asked when the frame goes there.
+    pub(crate) found: [Option<FdbEntry>; BURST],
 }
 
 impl<F> Default for Batch<F> {
     fn default() -> Self {
         Self::of(PortId(0))
+    }
+}
+
+impl Aim {
+    /// Where an arrival goes of which the FDB says this.
+    #[inline]
+    pub fn of(arrival: &Arrival, found: Option<FdbEntry>, tables: &Tables) -> Self {
+        let lives = |entry: &FdbEntry| {
+            let endpoint = tables.endpoints.get(entry.endpoint().index());
+            endpoint.is_some_and(|endpoint| endpoint.generation == entry.generation())
+        };
+        match found.filter(lives) {
+            _ if arrival.to_group() => Self::Group,
+            Some(entry) => Self::Endpoint(entry.endpoint()),
+            None => Self::Unknown,
+        }
     }
 }
 
@@ -120,7 +143,7 @@ impl<F> Batch<F> {
             frames: Burst::new(),
             kinds: [Kind::Drop(DropReason::Runt); BURST],
             arrivals: [Arrival::default(); BURST],
-            aims: [Aim::Unknown; BURST],
+            found: [None; BURST],
         }
     }
 

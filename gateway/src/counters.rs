@@ -21,6 +21,12 @@ impl Tally {
         self.bytes += bytes as u64;
     }
 
+    /// What is left without another tally.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self { frames: self.frames - other.frames, bytes: self.bytes - other.bytes }
+    }
+
     /// Adds another tally.
     pub fn merge(&mut self, other: Self) {
         self.frames += other.frames;

@@ -60,6 +60,9 @@ pub trait Frame: Sized + Send + 'static {
     /// Bytes of the first piece, to be written.
     fn head_mut(&mut self) -> &mut [u8];
 
+    /// Starts loading the lines of the head that are read and written first.
+    fn prefetch(&self);
+
     /// Bytes of all pieces together.
     fn len(&self) -> usize;
 
@@ -74,6 +77,11 @@ pub trait Frame: Sized + Send + 'static {
     /// Makes room for `bytes` in front and returns the whole new head; what the new bytes hold is undefined (but
     /// initialised). `None`, and nothing changed, when there is less headroom.
     fn grow_front(&mut self, bytes: usize) -> Option<&mut [u8]>;
+
+    /// Makes room for `bytes` in front and returns the `N` bytes of buffer that end so many bytes `behind` the old front: all
+    /// of the new ones, some behind them, and in front of them scratch that is not part of the frame. `None`, and nothing
+    /// changed, when there is less headroom, or less frame than `behind`.
+    fn grow_front_in<const N: usize>(&mut self, bytes: usize, behind: usize) -> Option<&mut [u8; N]>;
 
     /// Takes `bytes` off the front. The caller knows that the head is at least as long; a shorter one is emptied.
     fn trim_front(&mut self, bytes: usize);

@@ -22,6 +22,7 @@ pub mod rights;
 pub mod say;
 pub mod shard;
 pub mod sim;
+mod simd;
 pub mod source;
 pub mod tables;
 pub mod tap;

@@ -20,8 +20,6 @@ pub struct Fitting {
     pub tables: Box<Tables>,
     /// All zero, as large as the tables ask for.
     pub counters: Counters,
-    /// A place for each age class.
-    pub epochs: Box<[u8]>,
 }
 
 impl Fitting {
@@ -29,8 +27,7 @@ impl Fitting {
     pub fn of(tables: Box<Tables>) -> Self {
         let mut counters = Counters::new(tables.ports.len(), tables.segments.len(), tables.endpoints.len());
         counters.follow(&tables.rules.serials);
-        let epochs = vec![0; tables.ages.len().max(1)].into();
-        Self { tables, counters, epochs }
+        Self { tables, counters }
     }
 }
 

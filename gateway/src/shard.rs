@@ -33,7 +33,7 @@ pub struct Shard {
     /// What happened.
     pub counters: Counters,
     /// Age epoch (0 to 15) of each age class.
-    pub epochs: Box<[u8]>,
+    pub epochs: [u8; 256],
     /// Reports not sent yet, oldest first.
     pub reports: ArrayVec<Report, REPORTS>,
     /// The time of this turn, in nanoseconds since any fixed moment.
@@ -49,13 +49,13 @@ pub struct Shard {
 impl Shard {
     /// A core with these tables and FDB.
     pub fn new(tables: Box<Tables>, fdb: Fdb) -> Self {
-        let Fitting { tables, counters, epochs } = Fitting::of(tables);
+        let Fitting { tables, counters } = Fitting::of(tables);
         Self {
             tables,
             fdb,
             neighbours: Box::default(),
             counters,
-            epochs,
+            epochs: [0; 256],
             reports: ArrayVec::new(),
             now: 0,
             notes: Box::default(),
@@ -70,10 +70,6 @@ impl Shard {
             new.counters.take_over(&mut self.counters);
             std::mem::swap(&mut self.counters, &mut new.counters);
         }
-        for (new, old) in new.epochs.iter_mut().zip(&self.epochs) {
-            *new = *old;
-        }
-        std::mem::swap(&mut self.epochs, &mut new.epochs);
         std::mem::swap(&mut self.tables, &mut new.tables);
     }
 
@@ -221,22 +217,21 @@ mod tests {
         shard.counters.segments[1].rx.add(64);
         shard.counters.rules[0].frames = 3;
         shard.set_time(9);
-        let places =
-            |counters: &Counters, epochs: &[u8]| (counters.segments.as_ptr(), counters.rules.as_ptr(), epochs.as_ptr());
-        let before = places(&shard.counters, &shard.epochs);
+        let places = |counters: &Counters| (counters.segments.as_ptr(), counters.rules.as_ptr());
+        let before = places(&shard.counters);
         let mut fitting = Fitting::of(tables(3, &[4, 5]));
-        let brought = places(&fitting.counters, &fitting.epochs);
+        let brought = places(&fitting.counters);
         shard.refit(&mut fitting);
-        assert_eq!(places(&shard.counters, &shard.epochs), brought);
-        assert_eq!(places(&fitting.counters, &fitting.epochs), before);
+        assert_eq!(places(&shard.counters), brought);
+        assert_eq!(places(&fitting.counters), before);
         assert_eq!((shard.tables.segments.len(), fitting.tables.segments.len()), (3, 2));
         let rules: Vec<_> = shard.counters.rules.iter().map(|hits| (hits.serial, hits.frames)).collect();
         assert_eq!((rules, shard.counters.segments[1].rx.frames), (vec![(4, 0), (5, 3)], 1));
-        assert_eq!(*shard.epochs, [9, 9, 0]);
+        assert_eq!(shard.epochs[..3], [9, 9, 0]);
         // Nothing is copied where what is there will do: a full-size core has a megabyte of counters.
         let mut same = Fitting::of(tables(3, &[4, 5]));
         shard.refit(&mut same);
-        assert_eq!(places(&shard.counters, &[]).0, brought.0);
+        assert_eq!(places(&shard.counters).0, brought.0);
         assert_eq!(shard.counters.segments[1].rx.frames, 1);
     }
 }

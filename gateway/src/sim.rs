@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::driver::{Burst, Driver};
 use crate::frame::{Frame, Pool, PortId, RxMeta, TxOffload};
+use crate::prefetch::prefetch;
 
 /// Headroom of a new frame in bytes.
 pub const HEADROOM: usize = 384;
@@ -82,6 +83,13 @@ impl Frame for HeapFrame {
         &mut self.0.head[self.0.start..]
     }
 
+    #[inline(always)]
+    fn prefetch(&self) {
+        if let Some(first) = self.0.head.get(self.0.start) {
+            prefetch(first);
+        }
+    }
+
     #[inline]
     fn len(&self) -> usize {
         self.0.head.len() - self.0.start + self.0.rest
@@ -97,6 +105,14 @@ impl Frame for HeapFrame {
     fn grow_front(&mut self, bytes: usize) -> Option<&mut [u8]> {
         self.0.start = self.0.start.checked_sub(bytes)?;
         Some(self.head_mut())
+    }
+
+    #[inline(always)]
+    fn grow_front_in<const N: usize>(&mut self, bytes: usize, behind: usize) -> Option<&mut [u8; N]> {
+        let Body { head, start, .. } = &mut *self.0;
+        let window = head.get_mut((*start + behind).checked_sub(N)?..)?.first_chunk_mut()?;
+        *start = start.checked_sub(bytes)?;
+        Some(window)
     }
 
     #[inline]

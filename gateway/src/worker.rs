@@ -209,11 +209,8 @@ impl<D: Driver> Worker<D> {
                 shard.report(Report::Retired(fitting));
             }
             Update::Put(key, entry) => {
-                let epoch = shard
-                    .segment(key.segment())
-                    .and_then(|segment| shard.epochs.get(usize::from(segment.age_class)))
-                    .copied()
-                    .unwrap_or(0);
+                let epoch =
+                    shard.segment(key.segment()).map_or(0, |segment| shard.epochs[usize::from(segment.age_class)]);
                 // Control sized the table for what it puts; a full one shows as frames that flood.
                 if shard.fdb.insert(key, entry.marked(epoch)).is_err() {
                     shard.counters.unreported += 1;
@@ -340,7 +337,8 @@ impl<D: Driver> Worker<D> {
         self.driver.rx(queue, self.burst, &mut self.batch.frames);
         let Some(first) = self.batch.frames.first() else { return false };
         let port = first.meta().port;
-        let bytes: usize = self.batch.frames.iter().map(Frame::len).sum();
+        let asked = self.batch.frames.iter().inspect(|frame| frame.prefetch());
+        let bytes: usize = asked.map(Frame::len).sum();
         let frames = self.batch.frames.len();
         self.shard.counters.bursts[frames.min(BURST)] += 1;
         if let Some(counters) = self.shard.counters.ports.get_mut(port.index()) {

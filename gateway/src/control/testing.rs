@@ -160,7 +160,7 @@ impl Gateway {
         let id = self.tunnel(vtep, config::types::Encap::Vxlan).expect("the VTEP is known");
         let Way::Tunnel(tunnel) = &self.cores[core].tables.endpoints[id.index()].way else { panic!("not a tunnel") };
         let hop = |hop: &crate::tables::Template| {
-            let mac = hop.bytes[..6].try_into().expect("six bytes");
+            let mac = hop.header()[..6].try_into().expect("six bytes");
             (hop.port.0, mac)
         };
         tunnel.hops.iter().map(hop).collect()

@@ -15,6 +15,7 @@ use dpdk_sys as sys;
 
 use super::pool::MbufPool;
 use crate::frame::{Checked, Frame, PortId, RxMeta, TxOffload};
+use crate::prefetch::prefetch_at;
 
 /// Bytes at the front of a frame that a replica copies rather than shares.
 pub(super) const OWN_HEAD: usize = 128;
@@ -151,7 +152,7 @@ impl Piece {
     /// How many bytes of data, from the front, nobody else can see.
     #[inline(always)]
     fn own_len(self) -> usize {
-        if self.direct() && self.refs() == 1 { usize::from(self.data_len()) } else { self.own_len_of_shared() }
+        if self.is_sole() { usize::from(self.data_len()) } else { self.own_len_of_shared() }
     }
 
     #[cold]
@@ -175,7 +176,7 @@ impl Piece {
     /// Bytes in front of the data that may be written.
     #[inline(always)]
     fn headroom(self) -> usize {
-        if self.direct() && self.refs() == 1 { usize::from(self.offset()) } else { self.headroom_of_shared() }
+        if self.is_sole() { usize::from(self.offset()) } else { self.headroom_of_shared() }
     }
 
     #[cold]
@@ -191,6 +192,20 @@ impl Piece {
         let end = usize::from(self.offset()) + OWN_HEAD;
         let end = if self.refs() > 1 { end.min(usize::from(self.own_end())) } else { end };
         self.set_own_end(end.min(usize::from(self.buffer_len())) as u16);
+    }
+
+    /// True when the buffer is the mbuf's own and nobody else's.
+    #[inline(always)]
+    fn is_sole(self) -> bool {
+        self.direct() && self.refs() == 1
+    }
+
+    /// Adds `bytes` (at most the headroom) to the front of this piece, a head.
+    #[inline(always)]
+    fn retreat(self, bytes: usize) {
+        self.set_offset(self.offset() - bytes as u16);
+        self.set_data_len(self.data_len() + bytes as u16);
+        self.set_frame_len(self.frame_len() + bytes as u32);
     }
 
     /// Takes `bytes` (at most `data_len`) off the front of this piece; the head's frame length is the caller's business.
@@ -250,6 +265,39 @@ impl Mbuf {
         if forwarded {
             self.0.set_flags(self.0.flags() & PLACE_FLAGS);
         }
+    }
+
+    /// [`Frame::grow_front`] of a frame that shares its head's buffer, or has too little room in it.
+    #[cold]
+    #[inline(never)]
+    fn grow_front_of_shared(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        if bytes <= self.0.headroom() {
+            self.0.retreat(bytes);
+        } else if !self.add_head(bytes) {
+            return None;
+        }
+        Some(self.head_mut())
+    }
+
+    /// [`Frame::grow_front_in`] of a frame that shares its head's buffer, or has too little room in it: `N` bytes of room are
+    /// made, and those that were not asked for given up again.
+    #[cold]
+    #[inline(never)]
+    fn grow_front_in_shared<const N: usize>(&mut self, bytes: usize, behind: usize) -> Option<&mut [u8; N]> {
+        let spare = N.checked_sub(bytes + behind)?;
+        if behind > self.0.own_len() {
+            return None;
+        }
+        self.grow_front(bytes + spare)?;
+        self.trim_front(spare);
+        let head = self.0;
+        let start = usize::from(head.offset()) - spare;
+        if !head.is_sole() && start + N > usize::from(head.own_end()) {
+            self.trim_front(bytes);
+            return None;
+        }
+        // SAFETY: the spare bytes were the frame's own a moment ago, and so are those behind them.
+        Some(unsafe { &mut *head.buffer().add(start).cast::<[u8; N]>() })
     }
 
     /// Puts a head with room for `bytes` more in front of the frame. False, and nothing changed, when the pool is empty
@@ -324,6 +372,11 @@ impl Frame for Mbuf {
         unsafe { slice::from_raw_parts_mut(self.0.data(), self.0.own_len()) }
     }
 
+    #[inline(always)]
+    fn prefetch(&self) {
+        prefetch_at(self.0.data());
+    }
+
     #[inline]
     fn len(&self) -> usize {
         self.0.frame_len() as usize
@@ -342,17 +395,29 @@ impl Frame for Mbuf {
     /// As the trait says. Where a driver left too little headroom the frame gets another buffer in front, with the
     /// first bytes of the old head moved into it, so `None` means that the pool is empty (or its buffers are smaller
     /// than `bytes` and 128 more).
-    #[inline]
+    #[inline(always)]
     fn grow_front(&mut self, bytes: usize) -> Option<&mut [u8]> {
-        if bytes <= self.0.headroom() {
-            let head = self.0;
-            head.set_offset(head.offset() - bytes as u16);
-            head.set_data_len(head.data_len() + bytes as u16);
-            head.set_frame_len(head.frame_len() + bytes as u32);
-        } else if !self.add_head(bytes) {
-            return None;
+        let head = self.0;
+        if bytes > usize::from(head.offset()) || !head.is_sole() {
+            return self.grow_front_of_shared(bytes);
         }
-        Some(self.head_mut())
+        head.retreat(bytes);
+        // SAFETY: as in `head_mut`, of which all bytes are our own.
+        Some(unsafe { slice::from_raw_parts_mut(head.data(), usize::from(head.data_len())) })
+    }
+
+    #[inline(always)]
+    fn grow_front_in<const N: usize>(&mut self, bytes: usize, behind: usize) -> Option<&mut [u8; N]> {
+        let head = self.0;
+        let end = usize::from(head.offset()) + behind;
+        let fits = bytes <= usize::from(head.offset()) && N <= end && behind <= usize::from(head.data_len());
+        if !fits || !head.is_sole() {
+            return self.grow_front_in_shared(bytes, behind);
+        }
+        head.retreat(bytes);
+        // SAFETY: the bytes lie between the start of the buffer, which is this mbuf's alone, and the end of its data; all of
+        // a buffer's memory is initialised (its pool was zeroed when it was made).
+        Some(unsafe { &mut *head.buffer().add(end - N).cast::<[u8; N]>() })
     }
 
     #[inline]

@@ -2,61 +2,91 @@
 
 use crate::batch::{Arrival, Batch, Class, Kind};
 use crate::frame::{Frame, PortId, RxMeta};
-use crate::pipeline::{quick, rules, termination};
+use crate::pipeline::quick::{self, Last};
+use crate::pipeline::{rules, termination};
 use crate::shard::{Shard, Stranger};
-use crate::tables::{Binding, EndpointId, FdbKey, PortTable, Tables, Way};
+use crate::tables::{Binding, FdbKey, Ingress, PortTable, Tables};
 use crate::verdict::DropReason;
-use crate::wire::{ethernet, flow, word};
+use crate::wire::{ethernet, flow, ip, word};
 
 /// Classifies the frames of a batch and asks for the FDB lines that the next stages read.
 #[inline(never)]
 pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
+    if !quickly(batch, shard) {
+        closely(batch, shard);
+    }
+}
+
+/// Takes the commonest frames; true when there were no others, and nothing else is to be asked of them.
+#[inline(always)]
+fn quickly<F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
+    let Batch { port, frames, kinds, arrivals, .. } = batch;
+    let Some(table) = shard.tables.ports.get(port.index()) else {
+        kinds.fill(Kind::Open);
+        return false;
+    };
+    let (mut done, mut last) = (true, Last::default());
+    for ((frame, kind), arrival) in frames.iter().zip(kinds).zip(arrivals) {
+        *kind = match quick::arrive(frame, table, &shard.tables, &mut last, arrival) {
+            Some(()) => {
+                shard.fdb.prefetch(arrival.source);
+                shard.fdb.prefetch(arrival.destination);
+                done &= !arrival.duties.rules();
+                Kind::Bridge
+            }
+            None => {
+                done = false;
+                Kind::Open
+            }
+        };
+    }
+    done
+}
+
+/// Classifies the frames that the short way left, puts those before access lists that have some, and says so when a sender
+/// is a VTEP that nobody listed.
+#[inline(never)]
+fn closely<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
     let Batch { port, frames, kinds, arrivals, .. } = batch;
     for ((frame, kind), arrival) in frames.iter().zip(kinds).zip(arrivals) {
-        let mut stranger = None;
-        *kind = match shard.tables.ports.get(port.index()) {
-            Some(table) => arrive(frame, table, &shard.tables, arrival, &mut stranger),
-            None => Kind::Drop(DropReason::UnknownVlan),
-        };
-        if *kind == Kind::Bridge {
-            let denied = if arrival.duties.rules() { rules::deny(frame.head(), arrival, shard) } else { None };
-            shard.fdb.prefetch(arrival.source);
-            shard.fdb.prefetch(arrival.destination);
-            if let Some(reason) = denied {
-                *kind = Kind::Drop(reason);
+        if *kind == Kind::Open {
+            let mut stranger = None;
+            *kind = match shard.tables.ports.get(port.index()) {
+                Some(table) => judge(&Looked::at(frame), table, &shard.tables, arrival, &mut stranger),
+                None => Kind::Drop(DropReason::UnknownVlan),
+            };
+            if let Some(stranger) = stranger {
+                shard.report_vtep(stranger);
             }
         }
-        if let Some(stranger) = stranger {
-            shard.report_vtep(stranger);
+        if *kind == Kind::Bridge
+            && arrival.duties.rules()
+            && let Some(reason) = rules::deny(frame.head(), arrival, shard)
+        {
+            *kind = Kind::Drop(reason);
         }
     }
 }
 
 /// The class of one frame: a function of its bytes, what the NIC said of it, and the tables.
 pub fn class<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> Class {
-    by(arrive, frame, port, tables)
+    let mut arrival = Arrival::default();
+    let quickly = |table| quick::arrive(frame, table, tables, &mut Last::default(), &mut arrival);
+    match tables.ports.get(port.index()).and_then(quickly) {
+        Some(()) => Class::Bridge(arrival),
+        None => class_closely(frame, port, tables),
+    }
 }
 
 /// The same without the short way that the commonest frames take.
 pub fn class_closely<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> Class {
-    let way = |frame: &F, table: &_, tables: &_, arrival: &mut _, stranger: &mut _| {
-        judge(&Looked::at(frame), table, tables, arrival, stranger)
-    };
-    by(way, frame, port, tables)
-}
-
-fn by<F: Frame>(
-    way: impl Fn(&F, &PortTable, &Tables, &mut Arrival, &mut Option<Stranger>) -> Kind,
-    frame: &F,
-    port: PortId,
-    tables: &Tables,
-) -> Class {
     let Some(table) = tables.ports.get(port.index()) else { return Class::Drop(DropReason::UnknownVlan) };
     let mut arrival = Arrival::default();
-    match way(frame, table, tables, &mut arrival, &mut None) {
+    match judge(&Looked::at(frame), table, tables, &mut arrival, &mut None) {
         Kind::Bridge => Class::Bridge(arrival),
         Kind::Host { tags } => Class::Host { tags },
         Kind::Drop(reason) => Class::Drop(reason),
+        Kind::Open => unreachable!("a frame was judged"),
     }
 }
 
@@ -98,24 +128,9 @@ impl<'a, F: Frame> Looked<'a, F> {
     }
 }
 
-/// Says what becomes of a frame. Where that is [`Kind::Bridge`], `arrival` has been written: in its place, as results of
-/// this size are not carried from hand to hand. `stranger` is set to a sender that a segment takes although nobody
-/// listed it.
-#[inline(always)]
-fn arrive<F: Frame>(
-    frame: &F,
-    table: &PortTable,
-    tables: &Tables,
-    arrival: &mut Arrival,
-    stranger: &mut Option<Stranger>,
-) -> Kind {
-    match quick::arrive(frame, table, tables, arrival) {
-        Some(()) => Kind::Bridge,
-        None => judge(&Looked::at(frame), table, tables, arrival, stranger),
-    }
-}
-
-/// [`arrive`] for every frame that there is.
+/// Says what becomes of a frame, whatever it is. Where that is [`Kind::Bridge`], `arrival` has been written: in its place, as
+/// results of this size are not carried from hand to hand. `stranger` is set to a sender that a segment takes although
+/// nobody listed it.
 #[inline(never)]
 fn judge<F: Frame>(
     looked: &Looked<'_, F>,
@@ -147,7 +162,7 @@ fn judge<F: Frame>(
         };
     }
     let verdict = match *binding {
-        Binding::Attachment(endpoint) => attachment(looked, tags, endpoint, addresses, tables, arrival),
+        Binding::Attachment(ingress) => attachment(looked, tags, ingress, addresses, tables, arrival),
         Binding::Underlay => {
             return termination::underlay(looked, tags, addresses.0, table, tables, arrival, stranger);
         }
@@ -212,7 +227,7 @@ fn inner_tag<'a, F: Frame>(
 fn attachment<F: Frame>(
     looked: &Looked<'_, F>,
     tags: Tags,
-    from: EndpointId,
+    ingress: Ingress,
     (destination, source): (u64, u64),
     tables: &Tables,
     arrival: &mut Arrival,
@@ -220,29 +235,32 @@ fn attachment<F: Frame>(
     if source == 0 || ethernet::is_group(source) {
         return Err(DropReason::BadSourceMac);
     }
-    let endpoint = tables.endpoints.get(from.index()).ok_or(DropReason::UnknownVlan)?;
-    let Way::Attachment(attachment) = &endpoint.way else { return Err(DropReason::UnknownVlan) };
     if ethernet::is_tag(tags.ethertype) {
-        let passes = tables.segments.get(attachment.segment.index()).is_some_and(|segment| segment.inner_vlan_pass);
+        let passes = tables.segments.get(ingress.segment.index()).is_some_and(|segment| segment.inner_vlan_pass);
         if !passes {
             return Err(DropReason::InnerVlan);
         }
     }
     let at = ethernet::HEADER + usize::from(tags.len);
-    let mut flow = flow::look(looked.head, at, tags.ethertype, &mut arrival.inner);
-    if let Some(hash) = looked.meta().hash {
-        flow = hash;
-    }
-    arrival.destination = FdbKey::from_word(attachment.segment, destination);
-    arrival.source = FdbKey::from_word(attachment.segment, source);
-    arrival.from = from;
-    arrival.flow = flow;
-    (arrival.strip, arrival.len) = (0, 0);
-    arrival.generation = endpoint.generation;
-    arrival.group = 0;
-    arrival.tags = tags.len;
-    arrival.priority = (tags.tci >> 8) as u8 & 0xf0;
-    arrival.ecn = 0xff;
-    arrival.duties = attachment.duties;
+    let (ip_at, ip_type) = match word(looked.head, at + 2) {
+        Some(behind) if ethernet::is_tag(tags.ethertype) => (at + ethernet::TAG, behind),
+        _ => (at, tags.ethertype),
+    };
+    let flow = looked.meta().hash.unwrap_or_else(|| flow::flow(looked.head, at, tags.ethertype));
+    *arrival = Arrival {
+        destination: FdbKey::from_word(ingress.segment, destination),
+        source: FdbKey::from_word(ingress.segment, source),
+        place: ingress.from,
+        flow,
+        strip: 0,
+        len: 0,
+        tos: ip::inner(looked.head.get(ip_at..).unwrap_or_default(), ip_at, ip_type).tos,
+        group: 0,
+        tags: tags.len,
+        priority: (tags.tci >> 8) as u8 & 0xf0,
+        ecn: 0xff,
+        duties: ingress.duties,
+        age_class: ingress.age_class,
+    };
     Ok(())
 }

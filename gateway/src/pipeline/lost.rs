@@ -4,7 +4,7 @@ use super::classify::binding;
 use crate::frame::{Frame, PortId};
 use crate::notes::Concern;
 use crate::shard::Shard;
-use crate::tables::{Binding, EndpointId, SegmentId, Tables, Way};
+use crate::tables::{Binding, EndpointId, SegmentId, Tables};
 use crate::verdict::DropReason;
 use crate::wire::peek::peek;
 
@@ -21,10 +21,7 @@ pub fn whose<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> (Option<Segm
     let nobody = (None, EndpointId::NONE);
     let Some(table) = tables.ports.get(port.index()) else { return nobody };
     match binding(frame, table).unwrap_or(Binding::None) {
-        Binding::Attachment(id) => match tables.endpoints.get(id.index()).map(|endpoint| &endpoint.way) {
-            Some(Way::Attachment(attachment)) => (Some(attachment.segment), id),
-            _ => nobody,
-        },
+        Binding::Attachment(ingress) => (Some(ingress.segment), ingress.from.endpoint()),
         Binding::Underlay => {
             let underlay = &tables.underlay;
             let Some(seen) = peek(frame.head(), underlay.vxlan_port, underlay.geneve_port) else { return nobody };

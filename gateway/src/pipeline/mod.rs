@@ -7,15 +7,18 @@ mod forward;
 mod learn;
 mod lost;
 mod outbox;
+mod outer;
 mod quick;
 mod rules;
 mod suppress;
+mod tagging;
 mod termination;
 mod too_big;
 mod watched;
+mod worn;
 
 pub use classify::classify;
-pub use dress::Trouble;
+
 pub use flood::resume;
 pub use forward::forward;
 pub use learn::{learn, lookup};

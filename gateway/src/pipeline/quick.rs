@@ -2,6 +2,9 @@
 //! fragments or UDP checksums to be computed from peers that are listed. What meets anything else on its way is left to
 //! [`super::classify`], which knows all and gives reasons; of what this takes it says the same, and a property test holds
 //! both to it.
+//!
+//! Headers are read as arrays whose lengths are known when this is compiled: one comparison says that all of them are
+//! there, and no other follows.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -10,24 +13,36 @@ use config::types::Encap;
 use super::termination::{admit, combined_ecn};
 use crate::batch::Arrival;
 use crate::frame::{Checked, Frame, RxMeta};
-use crate::tables::{Binding, EndpointId, FdbKey, PortTable, Tables, Way};
+use crate::tables::{Binding, Duties, EndpointId, FdbKey, Ingress, Place, PortTable, SegmentId, Tables};
 use crate::wire::{checksum, ethernet, flow, geneve, ip, udp, vxlan};
 
-/// Writes how a frame arrived; `None`, and anything written, when it is not one of the commonest.
+/// Bytes that a frame must have to be looked at here: Ethernet 14, a tag 4, IPv4 20, ports 4 and a few more, well below the
+/// 60 that a wire carries at least.
+const FRONT: usize = 46;
+
+/// Writes how a frame arrived; `None`, and anything written, when it is not one of the commonest. `last` is the sender of
+/// the tunnel packet before this one, by the same tables.
 #[inline(always)]
-pub fn arrive<F: Frame>(frame: &F, table: &PortTable, tables: &Tables, arrival: &mut Arrival) -> Option<()> {
+pub fn arrive<F: Frame>(
+    frame: &F,
+    table: &PortTable,
+    tables: &Tables,
+    last: &mut Last,
+    arrival: &mut Arrival,
+) -> Option<()> {
     let (head, meta) = (frame.head(), frame.meta());
-    let &[.., a, b, c, d] = head.first_chunk::<16>()?;
+    let front: &[u8; FRONT] = head.first_chunk()?;
+    let [.., a, b, c, d] = *front.first_chunk::<16>()?;
     let tpid = u16::from_be_bytes([a, b]);
     // No VLAN is numbered 0 or 4095: nothing is bound there, and what has such a tag goes the other way.
     let bound = |tci: u16| table.customer.get(usize::from(tci & 0x0fff));
     match meta.stripped {
         None if tpid == ethernet::CUSTOMER_TAG => {
             let tci = u16::from_be_bytes([c, d]);
-            arrived::<4, F>(frame, head, meta, *bound(tci)?, tci, table, tables, arrival)
+            arrived::<4, F>(frame, head, front, meta, *bound(tci)?, tci, table, tables, last, arrival)
         }
-        None => arrived::<0, F>(frame, head, meta, table.untagged, 0, table, tables, arrival),
-        Some(tci) => arrived::<0, F>(frame, head, meta, *bound(tci)?, tci, table, tables, arrival),
+        None => arrived::<0, F>(frame, head, front, meta, table.untagged, 0, table, tables, last, arrival),
+        Some(tci) => arrived::<0, F>(frame, head, front, meta, *bound(tci)?, tci, table, tables, last, arrival),
     }
 }
 
@@ -37,29 +52,29 @@ pub fn arrive<F: Frame>(frame: &F, table: &PortTable, tables: &Tables, arrival: 
 fn arrived<const TAG: usize, F: Frame>(
     frame: &F,
     head: &[u8],
+    front: &[u8; FRONT],
     meta: RxMeta,
     binding: Binding,
     tci: u16,
     table: &PortTable,
     tables: &Tables,
+    last: &mut Last,
     arrival: &mut Arrival,
 ) -> Option<()> {
-    let (destination, source) = ethernet::addresses(head.first_chunk()?);
-    let ethertype = u16::from_be_bytes(*head.get(ethernet::ADDRESSES + TAG..)?.first_chunk()?);
+    let ethertype = u16::from_be_bytes(*front[ethernet::ADDRESSES + TAG..].first_chunk()?);
     match binding {
-        Binding::Attachment(from) => {
+        Binding::Attachment(ingress) => {
             arrival.tags = TAG as u8;
             arrival.priority = (tci >> 8) as u8 & 0xf0;
-            let key = may_be_bridged(destination, source, ethertype)?;
-            attachment(head, ethernet::HEADER + TAG, meta, from, key, ethertype, tables, arrival)
+            attachment(head, front, ethernet::HEADER + TAG, meta, ingress, ethertype, arrival)
         }
-        Binding::Underlay if head.first_chunk() == Some(&table.mac) => {
+        Binding::Underlay if ethernet::addresses(front.first_chunk()?).0 == ethernet::number(table.mac) => {
             let packet = head.get(ethernet::HEADER + TAG..)?;
             let available = frame.len() - ethernet::HEADER - TAG;
             arrival.strip = (ethernet::HEADER + TAG) as u16;
             match ethertype {
-                ethernet::IPV4 => v4(packet, available, meta.ip, meta.udp, tables, arrival),
-                ethernet::IPV6 => v6(packet, available, meta.udp, tables, arrival),
+                ethernet::IPV4 => v4(packet, available, meta, tables, last, arrival),
+                ethernet::IPV6 => v6(packet, available, meta, tables, last, arrival),
                 _ => None,
             }
         }
@@ -67,107 +82,201 @@ fn arrived<const TAG: usize, F: Frame>(
     }
 }
 
-/// The addresses, if a frame with them and without further tags is bridged.
+/// The addresses of a frame, if one with them goes to one station from one other.
 #[inline(always)]
-fn may_be_bridged(destination: u64, source: u64, ethertype: u16) -> Option<(u64, u64)> {
-    let not = source == 0
-        || ethernet::is_group(source)
-        || ethernet::is_link_local(destination)
-        || ethernet::is_tag(ethertype);
+fn addresses(front: &[u8; ethernet::HEADER]) -> Option<(u64, u64)> {
+    let (destination, source) = ethernet::addresses(front);
+    let not = source == 0 || ethernet::is_group(destination | source);
     (!not).then_some((destination, source))
 }
 
+/// A frame of an attachment; its payload is `at` bytes from the front.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // As above.
 fn attachment(
     head: &[u8],
+    front: &[u8; FRONT],
     at: usize,
     meta: RxMeta,
-    from: EndpointId,
-    (destination, source): (u64, u64),
+    ingress: Ingress,
     ethertype: u16,
-    tables: &Tables,
     arrival: &mut Arrival,
 ) -> Option<()> {
-    let endpoint = tables.endpoints.get(from.index())?;
-    let Way::Attachment(attachment) = &endpoint.way else { return None };
-    let flow = flow::look(head, at, ethertype, &mut arrival.inner);
+    let (destination, source) = addresses(front.first_chunk()?)?;
+    let packet: &[u8; 24] = front[at..].first_chunk()?;
+    let (tos, flow) = if ethertype == ethernet::IPV4 && packet[0] == 0x45 {
+        (packet[1], flow::v4_plain(packet))
+    } else {
+        other(head, at, ethertype)?
+    };
+    arrival.tos = tos;
     arrival.flow = meta.hash.unwrap_or(flow);
-    arrival.destination = FdbKey::from_word(attachment.segment, destination);
-    arrival.source = FdbKey::from_word(attachment.segment, source);
-    arrival.from = from;
+    arrival.destination = FdbKey::from_word(ingress.segment, destination);
+    arrival.source = FdbKey::from_word(ingress.segment, source);
+    arrival.place = ingress.from;
     (arrival.strip, arrival.len) = (0, 0);
-    arrival.generation = endpoint.generation;
-    arrival.group = 0;
-    arrival.ecn = 0xff;
-    arrival.duties = attachment.duties;
+    (arrival.group, arrival.ecn) = (0, 0xff);
+    arrival.duties = ingress.duties;
+    arrival.age_class = ingress.age_class;
     Some(())
+}
+
+/// TOS and flow of what is not IPv4 without options, nor has a tag.
+#[inline(never)]
+fn other(head: &[u8], at: usize, ethertype: u16) -> Option<(u8, u32)> {
+    let packet = head.get(at..)?;
+    let tos = ip::inner(packet, ethernet::HEADER, ethertype).tos;
+    (!ethernet::is_tag(ethertype)).then(|| (tos, flow::flow(head, at, ethertype)))
 }
 
 #[inline(never)]
 fn v4(
     packet: &[u8],
     available: usize,
-    ip_sum: Checked,
-    udp_sum: Checked,
+    meta: RxMeta,
     tables: &Tables,
+    last: &mut Last,
     arrival: &mut Arrival,
 ) -> Option<()> {
     let (ip, rest) = packet.split_first_chunk::<20>()?;
-    let ours = &tables.underlay;
     let total_len = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
     let fragment = u16::from_ne_bytes([ip[6], ip[7]]) & const { u16::from_ne_bytes([0x3f, 0xff]) };
-    let source = Ipv4Addr::from_bits(u32::from_be_bytes(*ip[12..].first_chunk()?));
+    let source = u32::from_be_bytes(*ip[12..].first_chunk()?);
     let destination = Ipv4Addr::from_bits(u32::from_be_bytes(*ip[16..].first_chunk()?));
     let plain = ip[0] == 0x45 && ip[9] == ip::UDP && fragment == 0 && total_len <= available;
-    let to_us = destination == ours.source_v4 && !destination.is_unspecified();
-    if !plain || !to_us || ip::is_impossible_source(source) || source == ours.source_v4 {
+    if !plain || destination != tables.underlay.source_v4 {
         return None;
     }
-    let right = match ip_sum {
+    let right = match meta.ip {
         Checked::Good => true,
         Checked::Bad => false,
-        Checked::Unknown => checksum::finish(checksum::sum_of(ip)) == 0,
+        Checked::Unknown => checksum::is_right(ip),
     };
     if !right {
         return None;
     }
-    let payload = Payload { bytes: rest, len: total_len.checked_sub(20)?, at: 20, tos: ip[1], sum: udp_sum };
-    payload.open(source, tables, arrival)
+    let payload = Payload { bytes: rest, len: total_len.wrapping_sub(20), at: 20, tos: ip[1], sum: meta.udp };
+    payload.open(Ipv4Addr::from_bits(source), tables, &mut last.v4, arrival)
 }
 
 #[inline(never)]
-fn v6(packet: &[u8], available: usize, udp_sum: Checked, tables: &Tables, arrival: &mut Arrival) -> Option<()> {
+fn v6(
+    packet: &[u8],
+    available: usize,
+    meta: RxMeta,
+    tables: &Tables,
+    last: &mut Last,
+    arrival: &mut Arrival,
+) -> Option<()> {
     let (_, rest) = packet.split_first_chunk::<{ ip::V6_HEADER }>()?;
-    let ours = &tables.underlay;
     let ip = ip::V6::parse(packet, available)?;
-    let to_us = ip.destination == ours.source_v6 && !ip.destination.is_unspecified();
-    if ip.next != ip::UDP || !to_us || ip.source_is_impossible() || ip.source == ours.source_v6 {
+    if ip.next != ip::UDP || ip.destination != tables.underlay.source_v6 {
         return None;
     }
     let len = ip.total_len - ip::V6_HEADER;
-    let payload = Payload { bytes: rest, len, at: ip::V6_HEADER as u16, tos: ip.class, sum: udp_sum };
-    payload.open(ip.source, tables, arrival)
+    let payload = Payload { bytes: rest, len, at: ip::V6_HEADER as u16, tos: ip.class, sum: meta.udp };
+    payload.open(ip.source, tables, &mut last.v6, arrival)
+}
+
+/// The senders of the last tunnel packets: most packets are of the same one as the packet before.
+#[derive(Debug)]
+pub struct Last {
+    v4: Peer<Ipv4Addr>,
+    v6: Peer<Ipv6Addr>,
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self { v4: Peer::nobody(Ipv4Addr::UNSPECIFIED), v6: Peer::nobody(Ipv6Addr::UNSPECIFIED) }
+    }
+}
+
+/// A listed sender with one encapsulation and VNI, and what its frames arrive as.
+#[derive(Clone, Copy, Debug)]
+struct Peer<A> {
+    source: A,
+    vni: u32,
+    encap: Encap,
+    group: u8,
+    duties: Duties,
+    age_class: u8,
+    segment: SegmentId,
+    /// [`Place::NONE`] when this is nobody.
+    place: Place,
+    /// A zero UDP checksum over IPv6 is accepted.
+    zero_v6: bool,
+}
+
+impl<A: Source> Peer<A> {
+    const fn nobody(source: A) -> Self {
+        Self {
+            source,
+            vni: 0,
+            encap: Encap::Vxlan,
+            group: 0,
+            duties: Duties(0),
+            age_class: 0,
+            segment: SegmentId(0),
+            place: Place::NONE,
+            zero_v6: false,
+        }
+    }
+
+    /// Looks a sender up; `None` when the long way is to say what is wrong.
+    #[inline(never)]
+    fn find(source: A, encap: Encap, vni: u32, tables: &Tables) -> Option<Self> {
+        let from = source.endpoint(encap, tables);
+        let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
+        let id = tables.vnis.find(encap, vni)?;
+        let segment = tables.segments.get(id.index())?;
+        admit(from, segment, tables).ok()?;
+        Some(Self {
+            source,
+            vni,
+            encap,
+            group: segment.groups[encap as usize],
+            duties: segment.duties,
+            age_class: segment.age_class,
+            segment: id,
+            place: Place::new(from, endpoint.generation),
+            zero_v6: segment.zero_v6,
+        })
+    }
+
+    #[inline(always)]
+    fn is(&self, source: A, encap: Encap, vni: u32) -> bool {
+        self.source == source && self.vni == vni && self.encap == encap && self.place != Place::NONE
+    }
 }
 
 /// An outer source address.
-trait Source: Copy {
+trait Source: Copy + PartialEq {
     const V6: bool;
+
+    /// The endpoint; [`EndpointId::NONE`] for a sender that nobody listed, that no host can be, or that we are.
     fn endpoint(self, encap: Encap, tables: &Tables) -> EndpointId;
 }
 
 impl Source for Ipv4Addr {
     const V6: bool = false;
-    #[inline(always)]
+
     fn endpoint(self, encap: Encap, tables: &Tables) -> EndpointId {
+        let ours = tables.underlay.source_v4;
+        if ip::is_impossible_source(self) || self == ours || ours.is_unspecified() {
+            return EndpointId::NONE;
+        }
         tables.sources.find_v4(encap, self)
     }
 }
 
 impl Source for Ipv6Addr {
     const V6: bool = true;
-    #[inline(always)]
+
     fn endpoint(self, encap: Encap, tables: &Tables) -> EndpointId {
+        let ours = tables.underlay.source_v6;
+        if ip::is_impossible_source_v6(self) || self == ours || ours.is_unspecified() {
+            return EndpointId::NONE;
+        }
         tables.sources.find_v6(encap, self)
     }
 }
@@ -188,63 +297,58 @@ struct Payload<'a> {
 impl<'a> Payload<'a> {
     /// The tenant's frame in a packet to us.
     #[inline(always)]
-    fn open<S: Source>(self, source: S, tables: &Tables, arrival: &mut Arrival) -> Option<()> {
-        let (&[_, _, a, b, c, d, e, f], bytes) = self.bytes.split_first_chunk::<{ udp::HEADER }>()?;
+    fn open<A: Source>(self, source: A, tables: &Tables, last: &mut Peer<A>, arrival: &mut Arrival) -> Option<()> {
+        let (header, bytes) = self.bytes.split_first_chunk::<{ udp::HEADER }>()?;
+        let &[_, _, a, b, c, d, e, f] = header;
         if usize::from(u16::from_be_bytes([c, d])) != self.len {
             return None;
         }
         let bytes = bytes.get(..self.len.checked_sub(udp::HEADER)?)?;
-        let signed = [e, f] != [0; 2];
         let port = u16::from_be_bytes([a, b]);
-        if port == tables.underlay.vxlan_port {
-            let vni = vxlan::vni(bytes)?;
-            self.tenant(bytes, signed, Encap::Vxlan, vni, vxlan::HEADER, source, tables, arrival)
+        let (encap, vni, len) = if port == tables.underlay.vxlan_port {
+            (Encap::Vxlan, vxlan::vni(bytes)?, vxlan::HEADER)
         } else if port == tables.underlay.geneve_port {
             let header = geneve::parse(bytes).ok()?;
-            self.tenant(bytes, signed, Encap::Geneve, header.vni, header.len, source, tables, arrival)
+            (Encap::Geneve, header.vni, header.len)
         } else {
-            None
+            return None;
+        };
+        if !last.is(source, encap, vni) {
+            *last = Peer::find(source, encap, vni, tables)?;
         }
-    }
-
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // As above.
-    fn tenant<S: Source>(
-        &self,
-        bytes: &'a [u8],
-        signed: bool,
-        encap: Encap,
-        vni: u32,
-        header: usize,
-        source: S,
-        tables: &Tables,
-        arrival: &mut Arrival,
-    ) -> Option<()> {
-        let id = tables.vnis.find(encap, vni)?;
-        let segment = tables.segments.get(id.index())?;
-        if if signed { self.sum != Checked::Good } else { S::V6 && !segment.zero_v6 } {
+        let signed = [e, f] != [0; 2];
+        if if signed { self.sum != Checked::Good } else { A::V6 && !last.zero_v6 } {
             return None;
         }
-        let from = source.endpoint(encap, tables);
-        let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
-        admit(from, segment, tables).ok()?;
-        let tenant = bytes.get(header..)?;
-        let front = tenant.first_chunk()?;
-        let ethertype = ethernet::ethertype(front);
-        let (destination, source) = ethernet::addresses(front);
-        let (destination, source) = may_be_bridged(destination, source, ethertype)?;
-        let ip = tenant.get(ethernet::HEADER..)?;
-        let tos = ip::glance(ip, ethertype, &mut arrival.inner);
-        arrival.ecn = combined_ecn(tos, self.tos).ok()?;
-        arrival.destination = FdbKey::from_word(id, destination);
-        arrival.source = FdbKey::from_word(id, source);
-        arrival.from = from;
-        arrival.generation = endpoint.generation;
-        arrival.group = segment.groups[encap as usize];
-        arrival.strip += self.at + (udp::HEADER + header) as u16;
-        (arrival.tags, arrival.priority, arrival.flow) = (0, 0, 0);
-        arrival.len = tenant.len() as u16;
-        arrival.duties = segment.duties;
-        Some(())
+        arrival.strip += self.at + (udp::HEADER + len) as u16;
+        tenant(bytes.get(len..)?, self.tos, last, arrival)
     }
+}
+
+/// The tenant's frame of a packet with this outer TOS.
+#[inline(always)]
+fn tenant<A>(frame: &[u8], outer_tos: u8, peer: &Peer<A>, arrival: &mut Arrival) -> Option<()> {
+    let front: &[u8; ethernet::HEADER + 20] = frame.first_chunk()?;
+    let ethertype = ethernet::ethertype(front.first_chunk()?);
+    let (destination, source) = addresses(front.first_chunk()?)?;
+    let packet = front.last_chunk::<20>()?;
+    let tos = if ethertype == ethernet::IPV4 && packet[0] == 0x45 {
+        Some(packet[1])
+    } else if ethernet::is_tag(ethertype) {
+        return None;
+    } else {
+        let inner = ip::within(frame, ethernet::ADDRESSES);
+        (inner.at != 0).then_some(inner.tos)
+    };
+    arrival.ecn = combined_ecn(tos, outer_tos).ok()?;
+    arrival.tos = tos.unwrap_or(0);
+    arrival.destination = FdbKey::from_word(peer.segment, destination);
+    arrival.source = FdbKey::from_word(peer.segment, source);
+    arrival.place = peer.place;
+    arrival.group = peer.group;
+    (arrival.tags, arrival.priority, arrival.flow) = (0, 0, 0);
+    arrival.len = frame.len() as u16;
+    arrival.duties = peer.duties;
+    arrival.age_class = peer.age_class;
+    Some(())
 }

@@ -12,7 +12,7 @@ use crate::wire::{ethernet, word};
 #[inline(never)]
 pub fn deny(head: &[u8], arrival: &Arrival, shard: &mut Shard) -> Option<DropReason> {
     let Shard { tables, counters, .. } = shard;
-    let [port, vlan] = match tables.endpoints.get(arrival.from.index()).map(|endpoint| &endpoint.way) {
+    let [port, vlan] = match tables.endpoints.get(arrival.from().index()).map(|endpoint| &endpoint.way) {
         Some(Way::Attachment(attachment)) if arrival.group == 0 => attachment.lists,
         _ => [ListId::default(); 2],
     };

@@ -20,7 +20,7 @@ const LEAST: usize = 60;
 pub fn answer<F: Frame>(frame: &mut F, arrival: &Arrival, port: PortId, shard: &mut Shard) -> bool {
     let answered = match word(frame.head(), ethernet::ADDRESSES) {
         Some(arp::ETHERTYPE) => arp(frame, arrival, shard),
-        Some(ethernet::IPV6) if arrival.inner.at != 0 => solicitation(frame, arrival, shard),
+        Some(ethernet::IPV6) => solicitation(frame, arrival, shard),
         _ => false,
     };
     if answered && let Some(counters) = shard.counters.ports.get_mut(port.index()) {
@@ -59,6 +59,6 @@ fn solicitation<F: Frame>(frame: &mut F, arrival: &Arrival, shard: &Shard) -> bo
 fn owner(address: IpAddr, arrival: &Arrival, shard: &Shard) -> Option<Neighbour> {
     let owner = shard.neighbours.find(arrival.segment(), address)?;
     let key = FdbKey::new(arrival.segment(), owner.mac);
-    let hears = shard.find(key).is_some_and(|entry| entry.endpoint() == arrival.from);
+    let hears = shard.find(key).is_some_and(|entry| entry.endpoint() == arrival.from());
     (key != arrival.source && !hears).then_some(owner)
 }

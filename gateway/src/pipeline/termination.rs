@@ -9,7 +9,7 @@ use crate::batch::{Arrival, Kind};
 use crate::frame::{Checked, Frame, RxMeta};
 use crate::shard::Stranger;
 use crate::tables::tunnels::Terminus;
-use crate::tables::{EndpointId, FdbKey, PortTable, Segment, Sources, Tables};
+use crate::tables::{EndpointId, FdbKey, Place, PortTable, Segment, Sources, Tables};
 use crate::verdict::DropReason;
 use crate::wire::udp::Udp;
 use crate::wire::{checksum, ecn, ethernet, geneve, ip, udp, vxlan, word};
@@ -338,17 +338,17 @@ fn tenant<O: Outer, F: Frame>(
     *arrival = Arrival {
         destination: FdbKey::from_word(id, destination),
         source: FdbKey::from_word(id, source),
-        from,
-        generation: tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation),
+        place: Place::new(from, tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation)),
         group: segment.groups[encap as usize],
         strip: (packet.at + at + header_len) as u16,
         tags: 0,
         priority: 0,
         ecn: combined_ecn((inner.at != 0).then_some(inner.tos), ip.tos())?,
-        inner,
+        tos: inner.tos,
         len: inner_len as u16,
         flow: 0,
         duties: segment.duties,
+        age_class: segment.age_class,
     };
     Ok(())
 }

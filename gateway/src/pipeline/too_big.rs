@@ -7,17 +7,18 @@
 
 use std::net::IpAddr;
 
-use super::dress::{choose, dress};
+use super::dress::{Dress, choose};
 use super::forward::{concern, count_out};
 use super::outbox::Outbox;
 use super::termination::payload_sum;
+use super::worn::Worn;
 use crate::batch::Arrival;
 use crate::frame::{Frame, PortId};
 use crate::shard::Shard;
 use crate::tables::{EndpointId, Segment, Tables, Way};
 use crate::verdict::DropReason;
+use crate::wire::ethernet;
 use crate::wire::icmp::TooBig;
-use crate::wire::{ethernet, ip};
 
 /// ICMP errors of a core in a second, at most.
 const RATE: u64 = 1000;
@@ -60,21 +61,25 @@ pub fn tell<F: Frame>(
     shard: &mut Shard,
     out: &mut Outbox<F>,
 ) {
-    if arrival.group != 0 || arrival.to_group() || arrival.duties.quiet() || arrival.inner.at == 0 {
+    if arrival.group != 0 || arrival.to_group() || arrival.duties.quiet() {
+        return;
+    }
+    // Behind a tag that the segment passes the error would need that tag too.
+    if usize::from(Worn::NOTHING.inner(&frame).at) != ethernet::HEADER {
         return;
     }
     let tables = &shard.tables;
     let Some(segment) = tables.segments.get(arrival.segment().index()).filter(|segment| segment.tells) else { return };
     let Some(mtu) = room(arrival, to, segment, tables) else { return };
     let Some(mut error) = error(frame, arrival, segment, mtu, &mut out.errors) else { return };
-    let Some(endpoint) = tables.endpoints.get(arrival.from.index()) else { return };
+    let Some(endpoint) = tables.endpoints.get(arrival.from().index()) else { return };
     let bytes = error.len();
-    let told = Arrival { inner: ip::Inner { df: true, ..ip::Inner::default() }, ..*arrival };
-    let dressed = dress(&mut error, &told, endpoint, tables, &mut out.identification);
+    let (dress, _) = Dress::of(&error, Worn::NOTHING, arrival, endpoint, tables, &mut out.identification);
+    let dressed = dress.put_on(&mut error, &mut Worn::NOTHING.clone(), arrival, tables);
     count(port, shard);
     match dressed {
         Ok(exit) => match out.send(exit, error) {
-            Ok(()) => count_out(arrival, arrival.from, bytes, shard),
+            Ok(()) => count_out(arrival, arrival.from(), bytes, shard),
             Err(error) => shard.discard(&error, DropReason::TxFull, concern(arrival, exit)),
         },
         Err(reason) => shard.discard(&error, reason, concern(arrival, port)),
@@ -92,16 +97,12 @@ fn room(arrival: &Arrival, to: EndpointId, segment: &Segment, tables: &Tables) -
     let Way::Tunnel(tunnel) = &tables.endpoints.get(to.index())?.way else { return None };
     let template = choose(&tunnel.hops, arrival.flow)?;
     let options = if tunnel.encap == config::types::Encap::Geneve { segment.options.len() } else { 0 };
-    let headers = usize::from(template.len - template.l3) + options + usize::from(arrival.inner.at);
+    let headers = usize::from(template.overhead) + options + ethernet::HEADER;
     template.mtu.checked_sub(headers as u16)
 }
 
 /// Makes the error of the frame, in its own buffer.
 fn error<F: Frame>(mut frame: F, arrival: &Arrival, segment: &Segment, mtu: u16, errors: &mut Errors) -> Option<F> {
-    // Behind a tag that the segment passes the error would need that tag too.
-    if usize::from(arrival.inner.at) != ethernet::HEADER {
-        return None;
-    }
     let packet = frame.head().get(ethernet::HEADER..)?;
     let told = TooBig::of(packet, frame.len() - ethernet::HEADER)?;
     let from = match (told.sender, segment.tellers) {

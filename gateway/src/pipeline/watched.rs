@@ -27,7 +27,7 @@ pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
         shard.losses.on = false;
         if batch.kinds[0] == Kind::Bridge {
             let arrival = &batch.arrivals[0];
-            sight.concern = Concern { segment: Some(arrival.segment()), from: arrival.from, ..sight.concern };
+            sight.concern = Concern { segment: Some(arrival.segment()), from: arrival.from(), ..sight.concern };
             let macs = [arrival.destination, arrival.source].map(|key| mac_word(&key.mac(), 0));
             sight.macs[2..].copy_from_slice(&macs);
         }
@@ -41,8 +41,12 @@ pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &m
 pub fn resume<P: Pool>(shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
     while let Some(pending) = out.floods.front() {
         let arrival = pending.arrival;
-        let concern =
-            Concern { port: pending.port, segment: Some(arrival.segment()), from: arrival.from, to: EndpointId::NONE };
+        let concern = Concern {
+            port: pending.port,
+            segment: Some(arrival.segment()),
+            from: arrival.from(),
+            to: EndpointId::NONE,
+        };
         let [to, from] = [arrival.destination, arrival.source].map(|key| mac_word(&key.mac(), 0));
         let sight = Sight { stage: Stage::Out, concern, came_from: pending.port, macs: [to, from, 0, 0] };
         let before = Lengths::of(out);
@@ -65,7 +69,8 @@ fn received<F: Frame>(frame: &F, port: PortId, shard: &Shard) -> Sight {
 fn tell<F: Frame>(batch: &Batch<F>, mut sight: Sight, before: &Lengths, shard: &mut Shard, out: &Outbox<F>) {
     let losses = shard.losses.clone();
     let sent = before.since(out);
-    let (kind, aim) = (batch.kinds[0], batch.aims[0]);
+    let kind = batch.kinds[0];
+    let aim = Aim::of(&batch.arrivals[0], batch.found[0], &shard.tables);
     let to = match (kind, aim) {
         (Kind::Bridge, Aim::Endpoint(to)) => to,
         _ => EndpointId::NONE,

@@ -4,10 +4,13 @@
 //! seldom two. Key and value are one word each: compared in one instruction, read and written whole. The size is fixed
 //! when the table is made; nothing here allocates afterwards.
 
-use super::endpoint::EndpointId;
+use std::num::NonZeroU64;
+
+use super::endpoint::{EndpointId, Place};
 use super::segment::SegmentId;
 use crate::pages::Pages;
 use crate::prefetch::prefetch;
+use crate::simd::entry_of;
 
 /// Segment (upper 16 bits) and MAC (lower 48 bits, first byte on the wire highest).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -68,39 +71,50 @@ pub enum Origin {
 
 /// Where a MAC is, in one word: endpoint 24 bits, generation 8, origin 2, age mark 4; bit 63 tells it from nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct FdbEntry(u64);
+pub struct FdbEntry(NonZeroU64);
 
 impl FdbEntry {
-    const VALID: u64 = 1 << 63;
-
     /// An entry with age mark 0.
     #[inline]
-    pub const fn new(endpoint: EndpointId, generation: u8, origin: Origin) -> Self {
-        Self(Self::VALID | endpoint.0 as u64 | (generation as u64) << 24 | (origin as u64) << 32)
+    pub fn new(endpoint: EndpointId, generation: u8, origin: Origin) -> Self {
+        Self::at(Place::new(endpoint, generation), origin)
+    }
+
+    /// The same of a place.
+    #[inline(always)]
+    pub fn at(place: Place, origin: Origin) -> Self {
+        Self::from_word(u64::from(place.word()) | (origin as u64) << 32)
+    }
+
+    /// From all bits but the one that tells it from nothing.
+    #[inline(always)]
+    fn from_word(word: u64) -> Self {
+        const VALID: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
+        Self(VALID | word)
     }
 
     /// The endpoint.
     #[inline]
     pub const fn endpoint(self) -> EndpointId {
-        EndpointId((self.0 & 0x00ff_ffff) as u32)
+        self.place().endpoint()
     }
 
     /// The generation that the endpoint had.
     #[inline]
     pub const fn generation(self) -> u8 {
-        (self.0 >> 24) as u8
+        self.place().generation()
     }
 
     /// Endpoint and generation together, to compare with another entry's.
-    #[inline]
-    pub const fn place(self) -> u32 {
-        self.0 as u32
+    #[inline(always)]
+    pub const fn place(self) -> Place {
+        Place::from_word(self.0.get() as u32)
     }
 
     /// Who says so.
     #[inline]
     pub const fn origin(self) -> Origin {
-        match self.0 >> 32 & 3 {
+        match self.0.get() >> 32 & 3 {
             0 => Origin::Fresh,
             1 => Origin::Learned,
             2 => Origin::Controller,
@@ -111,19 +125,19 @@ impl FdbEntry {
     /// True for entries that a frame may move: fresh and learned ones.
     #[inline]
     pub const fn is_learned(self) -> bool {
-        self.0 >> 33 & 1 == 0
+        self.0.get() >> 33 & 1 == 0
     }
 
     /// The age epoch (0 to 15) in which the entry was last used as a source.
     #[inline]
     pub const fn mark(self) -> u8 {
-        (self.0 >> 34 & 15) as u8
+        (self.0.get() >> 34 & 15) as u8
     }
 
     /// The same with another age mark (0 to 15).
     #[inline]
-    pub const fn marked(self, mark: u8) -> Self {
-        Self(self.0 & !(15 << 34) | ((mark & 15) as u64) << 34)
+    pub fn marked(self, mark: u8) -> Self {
+        Self::from_word(self.0.get() & !(15 << 34) | u64::from(mark & 15) << 34)
     }
 }
 
@@ -149,15 +163,10 @@ struct Bucket {
 impl Bucket {
     const EMPTY: Self = Self { keys: [VACANT; WAYS], entries: [0; WAYS] };
 
-    /// The entry of a key, 0 without one. Looks at all four ways without a branch: which one it is cannot be foretold,
-    /// and a wrong guess costs more than the comparisons.
+    /// The entry of a key, 0 without one.
     #[inline(always)]
     fn entry(&self, key: FdbKey) -> u64 {
-        let mut found = 0;
-        for (&held, &entry) in self.keys.iter().zip(&self.entries) {
-            found = if held == key.0 { entry } else { found };
-        }
-        found
+        entry_of(key.0, &self.keys, &self.entries)
     }
 
     fn way(&self, key: FdbKey) -> Option<usize> {
@@ -248,13 +257,13 @@ impl Fdb {
         if found == 0 {
             found = self.buckets[self.second(hash)].entry(key);
         }
-        (found != 0).then_some(FdbEntry(found))
+        NonZeroU64::new(found).map(FdbEntry)
     }
 
     /// Changes the entry of `key`, if there is one.
     pub fn set(&mut self, key: FdbKey, entry: FdbEntry) -> bool {
         let Some((bucket, way)) = self.place(key) else { return false };
-        self.buckets[bucket].entries[way] = entry.0;
+        self.buckets[bucket].entries[way] = entry.0.get();
         true
     }
 
@@ -270,7 +279,7 @@ impl Fdb {
         let (first, second) = self.homes(key);
         for bucket in [first, second] {
             if let Some(way) = self.vacancy(bucket) {
-                self.put(bucket, way, key.0, entry.0);
+                self.put(bucket, way, key.0, entry.0.get());
                 self.len += 1;
                 return Ok(());
             }
@@ -280,7 +289,7 @@ impl Fdb {
             if self.push_on(bucket, start).is_ok()
                 && let Some(way) = self.vacancy(bucket)
             {
-                self.put(bucket, way, key.0, entry.0);
+                self.put(bucket, way, key.0, entry.0.get());
                 self.len += 1;
                 return Ok(());
             }
@@ -333,10 +342,10 @@ impl Fdb {
     /// Removes an entry.
     pub fn remove(&mut self, key: FdbKey) -> Option<FdbEntry> {
         let (bucket, way) = self.place(key)?;
-        let entry = FdbEntry(self.buckets[bucket].entries[way]);
+        let entry = NonZeroU64::new(self.buckets[bucket].entries[way]).map(FdbEntry);
         self.put(bucket, way, VACANT, 0);
         self.len -= 1;
-        Some(entry)
+        entry
     }
 
     /// All entries, in no order.
@@ -346,8 +355,7 @@ impl Fdb {
                 .keys
                 .iter()
                 .zip(&bucket.entries)
-                .filter(|(_, entry)| **entry != 0)
-                .map(|(&key, &entry)| (FdbKey(key), FdbEntry(entry)))
+                .filter_map(|(&key, &entry)| Some((FdbKey(key), FdbEntry(NonZeroU64::new(entry)?))))
         })
     }
 }

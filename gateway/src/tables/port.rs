@@ -1,20 +1,35 @@
 //! Ports: which tags lead where.
 
-use super::endpoint::EndpointId;
+use super::endpoint::Place;
+use super::rules::Duties;
+use super::segment::SegmentId;
 use crate::verdict::DropReason;
 use crate::wire::ethernet;
 
-/// Where a tag of a port leads, in one word.
+/// Where a tag of a port leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binding {
     /// Nowhere: the frame is dropped.
     None,
-    /// To a segment, as this attachment.
-    Attachment(EndpointId),
+    /// To a segment.
+    Attachment(Ingress),
     /// To the underlay.
     Underlay,
     /// To the inner tag: index into [`PortTable::qinq`].
     Inner(u16),
+}
+
+/// What a frame that comes in through an attachment needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ingress {
+    /// The attachment.
+    pub from: Place,
+    /// Its segment.
+    pub segment: SegmentId,
+    /// What is asked of frames besides forwarding them.
+    pub duties: Duties,
+    /// The segment's [`super::Segment::age_class`].
+    pub age_class: u8,
 }
 
 /// Inner tags behind one outer tag.

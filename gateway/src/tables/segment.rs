@@ -22,10 +22,8 @@ impl SegmentId {
 /// One segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The 8 bytes of VXLAN header, wire order.
-    pub vxlan: [u8; 8],
-    /// The 8 bytes of Geneve base header, wire order; its option length covers `options`.
-    pub geneve: [u8; 8],
+    /// The 8 bytes of tunnel header, wire order, by encapsulation (VXLAN, Geneve; its option length covers `options`).
+    pub headers: [[u8; 8]; 2],
     /// Geneve options, wire order, a multiple of 4 bytes, at most 252.
     pub options: Box<[u8]>,
     /// Split-horizon group of tunnels, by encapsulation (VXLAN, Geneve); never 0, which is the group of attachments.
@@ -68,20 +66,38 @@ pub struct Segment {
     pub tellers: (Ipv4Addr, Ipv6Addr),
 }
 
-/// What the outer headers of a segment carry where no frame has a say in it but with its ECN field. DF is set.
+/// What the outer IP header carries besides addresses, lengths and the ECN field, as numbers that those are added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
-    /// DSCP, in the upper six bits.
-    pub dscp: u8,
-    /// TTL or hop limit.
-    pub ttl: u8,
+    /// The first eight bytes of an IPv4 header: version, TOS, length, identification, DF.
+    pub v4: u64,
+    /// The next four: TTL, protocol, and a checksum of zero.
+    pub v4_next: u32,
+    /// The sum of the 16-bit words of both, version, protocol and length left out.
+    pub v4_sum: u32,
+    /// The first eight bytes of an IPv6 header: version, class, flow label, length, next header, hop limit.
+    pub v6: u64,
+}
+
+impl Fixed {
+    /// With this DSCP (upper six bits of `tos`), TTL, identification and DF.
+    #[inline]
+    pub const fn new(tos: u8, ttl: u8, identification: u16, df: bool) -> Self {
+        let (dscp, df) = ((tos & 0xfc) as u64, (df as u64) << 14);
+        Self {
+            v4: 0x45 << 56 | dscp << 48 | (identification as u64) << 16 | df,
+            v4_next: (ttl as u32) << 24 | 17 << 16,
+            v4_sum: dscp as u32 + identification as u32 + df as u32 + ((ttl as u32) << 8),
+            v6: 6 << 60 | dscp << 52 | 17 << 8 | ttl as u64,
+        }
+    }
 }
 
 impl Segment {
-    /// What [`Segment::fixed`] may hold by the other fields.
+    /// What [`Segment::fixed`] may hold by the other fields: DF is set then.
     pub fn to_be_fixed(&self) -> Option<Fixed> {
         match (self.tos, self.ttl, self.df) {
-            (Inherit::Fixed(tos), Inherit::Fixed(ttl), Df::Set) => Some(Fixed { dscp: tos & 0xfc, ttl }),
+            (Inherit::Fixed(tos), Inherit::Fixed(ttl), Df::Set) => Some(Fixed::new(tos, ttl, 0, true)),
             _ => None,
         }
     }
@@ -93,8 +109,7 @@ impl Segment {
 impl Default for Segment {
     fn default() -> Self {
         Self {
-            vxlan: [0x08, 0, 0, 0, 0, 0, 0, 0],
-            geneve: [0, 0, 0x65, 0x58, 0, 0, 0, 0],
+            headers: [[0x08, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0x65, 0x58, 0, 0, 0, 0]],
             options: Box::default(),
             groups: [1, 1],
             flood: 0,

@@ -7,20 +7,30 @@ use config::types::Encap;
 use crate::frame::PortId;
 use crate::wire::checksum;
 
-/// Bytes of the longest outer header without Geneve options: Ethernet 14, VLAN 4, IPv6 40, UDP 8, tunnel 8.
-pub const LONGEST: usize = 74;
+/// Bytes in which the longest outer header without Geneve options has room: Ethernet 14, VLAN 4, IPv6 40, UDP 8 and tunnel 8
+/// are 74.
+pub const ROOM: usize = 80;
+/// Where the UDP header begins in that room.
+pub const UDP: usize = ROOM - 16;
+/// Where an IPv4 header begins in it.
+pub const V4: usize = UDP - 20;
+/// Where an IPv6 header begins in it.
+pub const V6: usize = UDP - 40;
 
 /// The outer header towards one next hop, complete but for what differs from frame to frame: lengths, IPv4 header
 /// checksum, TOS, TTL, DF, UDP source port and checksum, tunnel header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 pub struct Template {
-    /// Ethernet, VLAN tag if any, IP, UDP and 8 bytes of tunnel header. Bytes from `len` on are zero.
-    pub bytes: [u8; 80],
+    /// Ethernet, VLAN tag if any, IP, UDP and 8 bytes of tunnel header, at the end of the room: whatever stands in front, the
+    /// headers that are patched have one place. Bytes before them are zero.
+    pub room: [u8; ROOM],
     /// Bytes in use.
     pub len: u8,
     /// Bytes in front of the IP header: 14 or 18.
     pub l3: u8,
+    /// Bytes of `bytes` from the IP header on.
+    pub overhead: u8,
     /// True over IPv6.
     pub v6: bool,
     /// The port that it leaves through.
@@ -65,7 +75,7 @@ impl Template {
     ///
     /// When the addresses are of two families: control pairs them.
     pub fn new(outline: &Outline) -> Self {
-        let mut bytes = [0; 80];
+        let mut bytes = [0; ROOM];
         bytes[..6].copy_from_slice(&outline.destination_mac);
         bytes[6..12].copy_from_slice(&outline.source_mac);
         let mut l3 = 12;
@@ -93,10 +103,13 @@ impl Template {
         let ip_seed = if v6 { 0 } else { checksum::sum(&bytes[l3..udp]) };
         let addresses = if v6 { &bytes[l3 + 8..l3 + 40] } else { &bytes[l3 + 12..l3 + 20] };
         let udp_seed = checksum::sum(addresses) + 17 + u32::from(outline.udp_port);
+        let len = udp + 16;
+        bytes.rotate_right(ROOM - len);
         Self {
-            bytes,
-            len: (udp + 16) as u8,
+            room: bytes,
+            len: len as u8,
             l3: l3 as u8,
+            overhead: (len - l3) as u8,
             v6,
             port: outline.port,
             by_device: false,
@@ -104,6 +117,13 @@ impl Template {
             ip_seed,
             udp_seed,
         }
+    }
+}
+
+impl Template {
+    /// The header's bytes.
+    pub fn header(&self) -> &[u8] {
+        &self.room[ROOM - usize::from(self.len)..]
     }
 }
 

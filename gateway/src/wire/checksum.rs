@@ -27,6 +27,14 @@ pub fn sum_of<const N: usize>(bytes: &[u8; N]) -> u32 {
     u32::from(u16::from_be(fold_once(folded as u32)))
 }
 
+/// True when the checksum in a header of `N` bytes (a multiple of 4, at most 128) is right.
+#[inline(always)]
+pub fn is_right<const N: usize>(header: &[u8; N]) -> bool {
+    let wide: u64 = header.as_chunks::<4>().0.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+    // All words together are a multiple of 0xffff then: "minus zero", whatever the order of their bytes.
+    wide.is_multiple_of(0xffff) && wide != 0
+}
+
 #[inline]
 fn fold_once(sum: u32) -> u16 {
     let sum = (sum & 0xffff) + (sum >> 16);

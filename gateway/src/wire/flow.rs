@@ -1,15 +1,14 @@
 //! The flow that a tenant frame belongs to, as a number: the entropy of outer source ports and the choice of next hops
 //! (RFC 7348 section 5, RFC 8926 section 3.3).
 
-use super::ip::Inner;
-use super::{ethernet, ip};
+use super::ethernet;
 
 /// A number that is the same for all frames of a flow and spreads over flows. `at` is where the payload of the Ethernet
 /// header starts, `ethertype` its type.
 ///
 /// IP: addresses, protocol, and for TCP, UDP, SCTP and DCCP that are not fragmented the ports, so that all fragments of a
 /// packet go one way (VX8). Others: the MAC addresses.
-#[inline]
+#[inline(never)]
 pub fn flow(frame: &[u8], at: usize, ethertype: u16) -> u32 {
     let (a, b) = match ethertype {
         ethernet::IPV4 => match frame.get(at..).and_then(|rest| rest.first_chunk::<20>()) {
@@ -25,26 +24,13 @@ pub fn flow(frame: &[u8], at: usize, ethertype: u16) -> u32 {
     mix(a, b)
 }
 
-/// The flow of a frame as [`flow`] finds it and, into its place, the IP header as [`ip::inner`] does, as if it followed an
-/// untagged Ethernet header: in one look at the commonest of headers, IPv4 without options.
+/// [`flow`] of an IPv4 packet without options, by its header and the four bytes behind it.
 #[inline(always)]
-pub fn look(frame: &[u8], at: usize, ethertype: u16, inner: &mut Inner) -> u32 {
-    if ethertype == ethernet::IPV4
-        && let Some(header) = frame.get(at..).and_then(|rest| rest.first_chunk::<24>())
-        && let Some((header, &[a, b, c, d])) = header.split_first_chunk::<20>()
-        && ip::glance_v4(header, inner)
-    {
-        let fragment = u16::from_ne_bytes([header[6], header[7]]) & const { u16::from_ne_bytes([0x3f, 0xff]) } != 0;
-        let ports = if fragment || !has_ports(header[9]) { 0 } else { u32::from_ne_bytes([a, b, c, d]) };
-        return mix(v4_addresses(header), u64::from(ports) << 8 | u64::from(header[9]));
-    }
-    look_closely(frame, at, ethertype, inner)
-}
-
-#[inline(never)]
-fn look_closely(frame: &[u8], at: usize, ethertype: u16, inner: &mut Inner) -> u32 {
-    *inner = ip::inner(frame.get(at..).unwrap_or_default(), ethernet::HEADER, ethertype);
-    flow(frame, at, ethertype)
+pub fn v4_plain(packet: &[u8; 24]) -> u32 {
+    let [header @ .., a, b, c, d] = packet;
+    let fragment = u16::from_ne_bytes([header[6], header[7]]) & const { u16::from_ne_bytes([0x3f, 0xff]) } != 0;
+    let ports = if fragment || !has_ports(header[9]) { 0 } else { u32::from_ne_bytes([*a, *b, *c, *d]) };
+    mix(v4_addresses(header), u64::from(ports) << 8 | u64::from(header[9]))
 }
 
 /// Both halves of one wide product, folded.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::ethernet;
+use super::{ethernet, word};
 
 /// UDP's protocol number.
 pub const UDP: u8 = 17;
@@ -68,6 +68,12 @@ pub fn is_impossible_source(address: Ipv4Addr) -> bool {
     first == 0 || first == 127 || first >= 224
 }
 
+/// The same of IPv6: multicast, unspecified, loopback.
+#[inline(always)]
+pub fn is_impossible_source_v6(address: Ipv6Addr) -> bool {
+    address.is_multicast() || address.is_unspecified() || address.is_loopback()
+}
+
 /// An outer IPv6 header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct V6 {
@@ -108,7 +114,7 @@ impl V6 {
     /// True for a source that no host has (OIP11).
     #[inline]
     pub fn source_is_impossible(&self) -> bool {
-        self.source.is_multicast() || self.source.is_unspecified() || self.source.is_loopback()
+        is_impossible_source_v6(self.source)
     }
 
     /// Follows the extension headers (OIP8): the upper protocol, where its header starts, and whether a fragment header
@@ -173,28 +179,15 @@ pub fn inner(payload: &[u8], at: usize, ethertype: u16) -> Inner {
     }
 }
 
-/// [`inner`], into its place, behind an untagged Ethernet header. Returns the TOS, if there is one.
-#[inline(always)]
-pub fn glance(payload: &[u8], ethertype: u16, place: &mut Inner) -> Option<u8> {
-    if ethertype == ethernet::IPV4
-        && let Some(header) = payload.first_chunk()
-        && glance_v4(header, place)
-    {
-        return Some(header[1]);
-    }
-    *place = inner(payload, ethernet::HEADER, ethertype);
-    (place.at != 0).then_some(place.tos)
-}
-
-/// The commonest case of [`glance`]: IPv4 without options. False, and nothing written, for others.
-#[inline(always)]
-pub(super) fn glance_v4(header: &[u8; 20], place: &mut Inner) -> bool {
-    if header[0] != 0x45 {
-        return false;
-    }
-    let df = header[6] & 0x40 != 0;
-    *place = Inner { at: ethernet::HEADER as u8, v6: false, tos: header[1], ttl: header[8], df };
-    true
+/// [`inner`] of a frame whose ethertype stands at `at`, behind one tag if that is one's.
+#[inline(never)]
+pub fn within(frame: &[u8], at: usize) -> Inner {
+    let first = word(frame, at).unwrap_or(0);
+    let (at, ethertype) = match word(frame, at + ethernet::TAG) {
+        Some(behind) if ethernet::is_tag(first) => (at + ethernet::TAG + 2, behind),
+        _ => (at + 2, first),
+    };
+    inner(frame.get(at..).unwrap_or_default(), at, ethertype)
 }
 
 /// Writes the ECN field of the IP header that [`inner`] found, the IPv4 checksum kept right.

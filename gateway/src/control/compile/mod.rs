@@ -120,6 +120,7 @@ pub fn compile<'a>(
     let groups: Vec<_> = model.segments.iter().map(|segment| plan.group(underlay, naming, segment)).collect();
     ports::compile(&mut plan, underlay, naming);
     plan.segments(model, remotes, naming, &groups);
+    ports::bind(&mut plan, underlay);
     plan.tables.underlay = terminus(model, &plan.groups);
     plan.tables.rules = access::compile(model, &mut naming.rules);
     plan.tables.endpoints.resize_with(naming.endpoints.len(), Endpoint::default);

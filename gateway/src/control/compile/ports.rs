@@ -6,15 +6,16 @@ use super::hops::Underlay;
 use super::{Naming, Plan, PortFacts, Rest, access};
 use crate::control::ids::EndpointKey;
 use crate::frame::PortId;
-use crate::tables::{Attachment, Binding, Duties, EndpointId, ListId, PortTable, QinQ, SegmentId, UnderlaySide, Way};
+use crate::tables::{
+    Attachment, Binding, Duties, Ingress, ListId, Place, PortTable, QinQ, SegmentId, UnderlaySide, Way,
+};
 
 const VIDS: usize = 4096;
 
-/// Compiles all ports, and their attachments to endpoints.
+/// Compiles the attachments of all ports to endpoints.
 pub fn compile(plan: &mut Plan, underlay: &Underlay<'_>, naming: &mut Naming) {
     for (index, (settings, facts)) in underlay.model.ports.iter().zip(underlay.facts).enumerate() {
-        let port = PortId(index as u8);
-        let mut table = port_table(underlay.model, settings, facts);
+        let (port, mtu) = (PortId(index as u8), settings.mtu.min(facts.mtu));
         let mut ids = Vec::with_capacity(settings.attachments.len());
         for attachment in &settings.attachments {
             let segment = plan.segments[attachment.segment];
@@ -22,15 +23,31 @@ pub fn compile(plan: &mut Plan, underlay: &Underlay<'_>, naming: &mut Naming) {
             let rest = Rest { port: Some(port), segment: Some(segment), limit: attachment.mac_limit, speaks: true };
             let (id, _) = plan.endpoint(naming, key, rest);
             plan.tables.endpoints[id.index()].way = Way::Attachment(Attachment {
-                duties: duties(underlay.model, settings, attachment),
                 lists: [settings.access_list, attachment.access_list].map(access::id),
-                ..endpoint(attachment, port, segment, table.mtu)
+                by_device: facts.tx_vlan,
+                ..endpoint(attachment, port, segment, mtu)
             });
-            bind(&mut table, attachment.tag, id);
             ids.push(id);
         }
-        plan.tables.ports.push(table);
         plan.attachments.push(ids);
+    }
+}
+
+/// Compiles the ports, once segments and attachments are.
+pub fn bind(plan: &mut Plan, underlay: &Underlay<'_>) {
+    for ((settings, facts), ids) in underlay.model.ports.iter().zip(underlay.facts).zip(&plan.attachments) {
+        let mut table = port_table(underlay.model, settings, facts);
+        for (attachment, &id) in settings.attachments.iter().zip(ids) {
+            let segment = plan.segments[attachment.segment];
+            let ingress = Ingress {
+                from: Place::new(id, plan.tables.endpoints[id.index()].generation),
+                segment,
+                duties: duties(underlay.model, settings, attachment),
+                age_class: plan.tables.segments[segment.index()].age_class,
+            };
+            bind_tag(&mut table, attachment.tag, ingress);
+        }
+        plan.tables.ports.push(table);
     }
 }
 
@@ -58,9 +75,9 @@ fn endpoint(settings: &Settings, port: PortId, segment: SegmentId, mtu: u16) -> 
         segment,
         tags,
         tags_len,
+        by_device: false,
         pcp: settings.pcp,
         mtu,
-        duties: Duties::default(),
         lists: [ListId::default(); 2],
     }
 }
@@ -95,8 +112,8 @@ fn tags(tag: Tag) -> ([u8; 8], u8) {
     (bytes, len)
 }
 
-fn bind(table: &mut PortTable, tag: Tag, id: EndpointId) {
-    let here = Binding::Attachment(id);
+fn bind_tag(table: &mut PortTable, tag: Tag, ingress: Ingress) {
+    let here = Binding::Attachment(ingress);
     match tag {
         Tag::Untagged => table.untagged = here,
         Tag::Vlan(vid) => match table.customer[usize::from(vid.value())] {

@@ -57,8 +57,7 @@ impl Remotes {
 /// The segment as cores read it.
 pub fn compile(settings: &Settings, flood: u32, members: u32, age_class: u8) -> Segment {
     let compiled = Segment {
-        vxlan: vxlan(settings.vxlan),
-        geneve: geneve(settings.geneve, &settings.outer.geneve_options),
+        headers: [vxlan(settings.vxlan), geneve(settings.geneve, &settings.outer.geneve_options)],
         options: settings.outer.geneve_options.clone().into(),
         groups: if settings.stitch { [1, 2] } else { [1, 1] },
         flood,

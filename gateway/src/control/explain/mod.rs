@@ -90,7 +90,7 @@ impl Control {
                 _ => class,
             },
             whose,
-            aim: batch.aims[0],
+            aim: Aim::of(&batch.arrivals[0], batch.found[0], &shard.tables),
             known,
             source_after: keys.and_then(|[source, _]| shard.fdb.find(source)),
             sent: out.queues.iter().enumerate().flat_map(|(port, queue)| wires(port, &queue.frames)).collect(),
@@ -134,7 +134,8 @@ impl Control {
                 let segment = self.plan.tables.segments.get(arrival.segment().index());
                 let list = segment.and_then(|segment| self.plan.tables.floods.get(segment.flood as usize));
                 // What goes back where it came from is no copy but an answer.
-                let others = list.into_iter().flat_map(|list| list.to.iter().copied()).filter(|&id| id != arrival.from);
+                let others =
+                    list.into_iter().flat_map(|list| list.to.iter().copied()).filter(|&id| id != arrival.from());
                 others.filter(sent_to).collect()
             }
         }

@@ -105,7 +105,7 @@ impl Control {
 
     fn tell_bridged(&self, view: &mut ExplainView, arrival: &Arrival, walk: &Walk, now: Nanos) {
         view.vni = self.segment(arrival.segment()).map(|segment| segment.name.clone());
-        view.from = self.spot(arrival.from);
+        view.from = self.spot(arrival.from());
         let vni = self.vni_text(arrival.segment());
         let text = match (&view.from, arrival.strip) {
             (Some(from), 0) => format!("on {}, an attachment of {vni}", from.place),
@@ -151,7 +151,7 @@ impl Control {
 
     fn source(&self, arrival: &Arrival, walk: &Walk) -> SourceView {
         let [before, _] = walk.known;
-        let here = |entry: FdbEntry| entry.endpoint() == arrival.from && entry.generation() == arrival.generation;
+        let here = |entry: FdbEntry| entry.place() == arrival.place;
         let outcome = match (before, walk.source_after) {
             (Some(entry), _) if here(entry) => "known",
             (Some(_), Some(after)) if here(after) => "moved",
@@ -191,7 +191,7 @@ impl Control {
             _ if !enabled => "learning is off in this VNI",
             None => "its VTEP is not known yet",
             _ if self.fdb.limits().segment_is_full(arrival.segment()) => "the VNI's limit of MACs is reached",
-            _ if !open(arrival.from) => "the limit of MACs is reached here",
+            _ if !open(arrival.from()) => "the limit of MACs is reached here",
             _ => "nothing is learned from it",
         }
     }
@@ -254,7 +254,7 @@ impl Control {
 
     fn chosen(&self, id: EndpointId, port: PortId, bytes: &[u8]) -> Option<ChosenHop> {
         let (place, of, hop) = self.hop(id, port, bytes)?;
-        let mac = Mac(*hop.bytes.first_chunk()?);
+        let mac = Mac(*hop.header().first_chunk()?);
         let EndpointKey::Tunnel(key) = *self.naming.endpoints.key(id.0)? else {
             return Some(ChosenHop { mac: mac.to_string(), gateway: None, number: 1, of: 1 });
         };
@@ -377,7 +377,7 @@ fn wears(hop: &Template, port: PortId, bytes: &[u8]) -> bool {
     let l3 = usize::from(hop.l3);
     let addresses = if hop.v6 { l3 + 8..l3 + 40 } else { l3 + 12..l3 + 20 };
     let udp = usize::from(hop.len) - 14;
-    let same = |range: std::ops::Range<usize>| bytes.get(range.clone()) == hop.bytes.get(range);
+    let same = |range: std::ops::Range<usize>| bytes.get(range.clone()) == hop.header().get(range);
     hop.port == port && same(0..l3) && same(addresses) && same(udp..udp + 2)
 }
 

@@ -179,7 +179,7 @@ fn a_group_is_one_endpoint_with_the_groups_mac_and_the_underlays_vlan() {
     let crate::tables::Way::Tunnel(group) = &tables.endpoints[list("300").last().unwrap().index()].way else {
         panic!("not a tunnel")
     };
-    assert_eq!(group.hops[0].bytes[..6], [0x01, 0x00, 0x5e, 0x01, 0x01, 0x01]);
-    assert_eq!(group.hops[0].bytes[12..16], [0x81, 0x00, 0, 100]);
+    assert_eq!(group.hops[0].header()[..6], [0x01, 0x00, 0x5e, 0x01, 0x01, 0x01]);
+    assert_eq!(group.hops[0].header()[12..16], [0x81, 0x00, 0, 100]);
     assert_eq!((group.hops.len(), group.hops[0].port), (1, PortId(1)));
 }
