@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -79,4 +80,94 @@ fn files_are_shown_as_they_are() {
         }
     }
     assert!(shown >= 2, "only {shown} files are shown: the test has lost its point");
+}
+
+/// Blocks of commands that `tests/netns/docs.rs` does not run: the page, how the block begins, and why.
+const NOT_RUN: [(&str, &str, &str); 12] = [
+    (
+        "install.md",
+        "apt-get install build-essential",
+        "changes the machine; 'scripts/package --try' builds the package",
+    ),
+    ("install.md", "apt-get install ./causeway_", "'scripts/package --try' installs it on a copy of the machine"),
+    ("install.md", "# /etc/default/grub", "asks for a reboot; 'causeway doctor' says whether it worked"),
+    ("install.md", "causeway-bind --status", "takes NICs from the kernel; 'scripts/package --try' runs --status"),
+    ("install.md", "systemctl enable --now causeway", "needs systemd; tests/netns/service.rs is what systemd would be"),
+    (
+        "first-configuration.md",
+        "ip netns add fabric",
+        "makes devices of the machine; the page's laboratory has the same",
+    ),
+    (
+        "first-configuration.md",
+        "causeway run -c gateway.yaml",
+        "runs until it is stopped; the page's laboratory has started it",
+    ),
+    (
+        "troubleshooting.md",
+        "causeway explain --port up0 --pcap",
+        "needs a capture; tests/cli.rs and netns/see.rs explain frames",
+    ),
+    (
+        "troubleshooting.md",
+        "causeway trace --vni servers -w",
+        "needs Wireshark or runs on; tests/netns/see.rs reads its captures",
+    ),
+    ("day-2.md", "apt-get install ./causeway_NEW", "'scripts/package --try' upgrades on a copy of the machine"),
+    ("day-2.md", "systemctl disable --now causeway", "'scripts/package --try' removes it from a copy of the machine"),
+    ("evpn.md", "$ causeway show fdb", "needs FRR; tests/netns/evpn.rs has it and reads the same"),
+];
+
+/// The blocks of a page: their kind and their lines.
+fn blocks(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let inside = page.split("\n```").skip(1).step_by(2);
+    inside
+        .map(|block| {
+            block.split_once('\n').map_or((block, Vec::new()), |(kind, lines)| (kind, lines.lines().collect()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_guide_is_run_or_there_is_a_reason() {
+    let (mut wrong, mut used) = (Vec::new(), Vec::new());
+    for path in guide() {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        for (kind, lines) in blocks(&format!("\n{}", read(&path))) {
+            if kind == "console" || kind != "sh" && !lines.iter().any(|line| line.starts_with("$ ")) {
+                continue;
+            }
+            let first = lines.first().copied().unwrap_or_default();
+            match NOT_RUN.iter().position(|(page, begin, _)| *page == name && first.starts_with(begin)) {
+                Some(place) => used.push(place),
+                None => wrong.push(format!("docs/{name}: '{first}' is not run, and nothing says why")),
+            }
+        }
+    }
+    let stale = (0..NOT_RUN.len()).filter(|place| !used.contains(place));
+    wrong.extend(stale.map(|place| format!("{}: no block begins with '{}'", NOT_RUN[place].0, NOT_RUN[place].1)));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Commands on pages are those of the program, also where they are not run.
+#[test]
+fn commands_on_pages_are_understood() {
+    let mut tried = 0;
+    for path in guide().into_iter().chain([Path::new(TOP).join("README.md")]) {
+        for (kind, lines) in blocks(&format!("\n{}", read(&path))) {
+            let lines = lines.into_iter().filter(|_| kind == "sh" || kind == "console" || kind == "text");
+            for line in lines.map(|line| line.trim_start_matches("$ ")).filter(|line| line.starts_with("causeway ")) {
+                let command = line.split(" 2>").next().unwrap_or_default();
+                let command = command.split(['|', '#', '&', ';', '>']).next().unwrap_or_default();
+                // What stands before --help is read and judged, and nothing is done.
+                let words = command.split_whitespace().skip(1).map(|word| word.trim_matches(['"', '\'']));
+                let output = Command::new(env!("CARGO_BIN_EXE_causeway")).args(words).arg("--help").output();
+                let output = output.expect("the binary starts");
+                tried += 1;
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{}: {line}\n{said}", path.display());
+            }
+        }
+    }
+    assert!(tried > 30, "only {tried} commands: the test has lost its point");
 }
