@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_causeway");
@@ -85,6 +87,39 @@ fn stopping_it_leaves_nothing_behind() {
     assert_eq!(running.wait().expect("it ends").code(), Some(1), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("stopped before the end")), "{rest:?}");
     assert!(!folder.exists(), "its folder is still there");
+}
+
+#[test]
+fn killing_it_ends_its_gateway_too() {
+    if skipped("killing_it_ends_its_gateway_too") {
+        return;
+    }
+    let mut running = bench(&["--duration", "3600", "--rate", "0.01", "--macs", "16"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(running.stderr.take().expect("piped")).lines();
+    let announced = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("vlan-vxlan"));
+    assert!(announced.is_some(), "it did not begin");
+    let gateway = child_of(running.id());
+    let ended = pidfd_open(gateway, PidfdFlags::empty()).expect("the gateway runs");
+    running.kill().expect("it runs");
+    running.wait().expect("it ends");
+    // Readable once the process has ended.
+    let mut wait = [PollFd::new(&ended, PollFlags::IN)];
+    let patience = Timespec { tv_sec: 30, tv_nsec: 0 };
+    assert_eq!(poll(&mut wait, Some(&patience)), Ok(1), "the gateway {gateway:?} lives on");
+    let folder = std::env::temp_dir().join(format!("causeway-bench-{}", running.id()));
+    std::fs::remove_dir_all(folder).expect("nobody was left to remove it");
+}
+
+/// The process that one of a process's threads has started.
+fn child_of(process: u32) -> Pid {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("it runs").flatten();
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let child = children.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).next();
+    child.and_then(|number| Pid::from_raw(number.parse().ok()?)).expect("it has a child")
 }
 
 /// A gateway with a Linux twin in a namespace of its own; both go when this is dropped.

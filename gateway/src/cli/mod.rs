@@ -63,6 +63,9 @@ enum Command {
         #[arg(long, value_name = "LEVEL", default_value = "info", env = "CAUSEWAY_LOG",
               value_parser = ["error", "warn", "info", "debug", "trace"])]
         log: String,
+        /// Ends when this process ends, which must be its parent ('causeway bench' and its gateway)
+        #[arg(long, value_name = "PID", hide = true)]
+        parent: Option<u32>,
     },
     /// Check a configuration file and report every problem with line, column and cure
     #[command(after_help = CHECK_HELP)]
@@ -212,9 +215,10 @@ pub fn main() -> ExitCode {
     let matches = command().get_matches();
     let asked = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match asked.command {
-        Command::Run { config, socket, log } => {
+        Command::Run { config, socket, log, parent } => {
             crate::run::log::start(&log);
-            crate::run::run(&config, &socket.path())
+            let followed = parent.map_or(Ok(()), crate::run::parent::end_with);
+            followed.and_then(|()| crate::run::run(&config, &socket.path()))
         }
         Command::Check { file, json } => return check::check(&file, json),
         Command::Doctor(asked) => return doctor::doctor(&asked),

@@ -13,6 +13,7 @@ mod evpn;
 pub mod host;
 pub mod log;
 mod machine;
+pub mod parent;
 mod pulse;
 mod service;
 pub mod signals;

@@ -112,6 +112,8 @@ impl Lab {
             .arg(&file)
             .arg("--socket")
             .arg(self.socket())
+            .arg("--parent")
+            .arg(std::process::id().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
