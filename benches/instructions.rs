@@ -4,12 +4,12 @@
 
 mod support;
 
-use gateway::sim::HeapPool;
-use support::case::{Case, Load};
+use support::case::{Case, Load, heap};
 use support::job::{JOBS, Job};
 
 /// Too long under an instruction counter, and told by their smaller kin.
 const LEFT_OUT: [&str; 1] = ["flood-1024"];
+const BATCHES: usize = 64;
 
 fn main() {
     let Some(name) = std::env::args().skip(1).find(|word| !word.starts_with('-')) else {
@@ -21,5 +21,6 @@ fn main() {
         std::process::exit(2);
     };
     let load = Load { macs: 1_000, segments: 1, sizes: vec![64] };
-    println!("{}", Case::new(job, &load, HeapPool::new(1 << 14)).run(64).0);
+    let mut case = Case::new(job, &load, heap());
+    println!("{}", (0..BATCHES).map(|_| case.batch().0).sum::<usize>());
 }

@@ -1,19 +1,28 @@
 //! A job at work: the production `pipeline::process` on frames in memory.
 
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
 use gateway::batch::Batch;
-use gateway::driver::BURST;
+use gateway::costs::{Costs, Meter, Stage};
+use gateway::driver::{BURST, Driver};
 use gateway::frame::Pool;
 use gateway::link::Report;
 use gateway::pipeline::{self, Outbox};
 use gateway::shard::Shard;
-use gateway::tables::Fdb;
+use gateway::sim::SimDriver;
+use gateway::tables::{Fdb, FdbKey};
 
-use super::clock::cycles;
+use super::clock::{cycles, hertz};
 use super::job::{Job, Way};
+use super::rounds::{Sample, Subject, batches};
 use super::site::{End, Site};
 
 /// Numbers of stations that nobody has seen begin here.
 const STRANGERS: u32 = 1 << 28;
+/// Frames that leave with one batch, at most: so many find room in the outbox.
+const TOGETHER: usize = 1024;
 
 /// What besides the job makes a case.
 #[derive(Clone, Debug)]
@@ -26,94 +35,156 @@ pub struct Load {
     pub sizes: Vec<usize>,
 }
 
-/// A gateway's core and its stations.
-pub struct Case<P: Pool> {
-    job: Job,
-    site: Site,
-    shard: Shard,
-    pool: P,
-    batch: Batch<P::Frame>,
-    out: Outbox<P::Frame>,
+impl Load {
     /// Stations in each segment.
-    stations: usize,
-    burst: usize,
-    chance: u64,
-    turn: usize,
+    fn stations(&self) -> usize {
+        self.macs.div_ceil(self.segments).max(1)
+    }
+
+    /// Places that the FDB is made with.
+    fn room(&self) -> usize {
+        (self.stations() * self.segments * 2).max(4 * BURST)
+    }
+
+    /// Bytes of memory that a case takes, rather too many.
+    pub fn bytes(&self) -> usize {
+        (self.room() * 5 / 4).next_power_of_two() * 16 + self.segments * self.sizes.len() * 4096 + (64 << 20)
+    }
 }
 
-impl<P: Pool> Case<P> {
+/// Who sends to whom.
+pub struct Crowd {
+    job: Job,
+    pub site: Site,
+    stations: usize,
+    /// Frames of a batch.
+    pub burst: usize,
+    chance: u64,
+    turn: usize,
+    /// Stations of the next batch: who sends, and to whom.
+    pub pairs: Vec<(u32, u32)>,
+}
+
+impl Crowd {
+    fn random(&mut self, below: Range<usize>) -> usize {
+        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        below.start + ((u128::from(self.chance) * below.len() as u128) >> 64) as usize
+    }
+
+    /// Chooses the stations of a batch, all at one port.
+    pub fn choose(&mut self) {
+        let segments = self.site.segments();
+        let first = self.random(0..segments);
+        let beside = self.site.segments_beside(first);
+        self.pairs.clear();
+        for lane in 0..self.burst {
+            let segment = self.random(beside.clone());
+            let number = (segment + self.random(0..self.stations) * segments) as u32;
+            let stranger = STRANGERS + number + (lane * segments * self.stations) as u32;
+            self.pairs.push(match self.job.way {
+                Way::Flood(_) => (number, stranger),
+                Way::Storm => (stranger, number),
+                _ => (number, number),
+            });
+        }
+    }
+
+    /// The frame of one station to another.
+    pub fn frame(&mut self, end: End, (from, to): (u32, u32)) -> &[u8] {
+        self.turn = self.turn.wrapping_add(1);
+        self.site.frame(end, from, to, self.turn)
+    }
+
+    /// Frames that leave with a batch.
+    pub fn leaving(&self) -> usize {
+        self.burst * self.job.copies()
+    }
+
+    /// Not all frames left as they should have.
+    pub fn check(&self, left: usize) {
+        assert_eq!(left, self.leaving(), "{}: every frame must leave", self.job.name);
+    }
+}
+
+/// A gateway's core and its stations.
+pub struct Case<D: Driver> {
+    pub crowd: Crowd,
+    pub shard: Shard,
+    /// Its pool is used; cases may share it.
+    driver: Rc<RefCell<D>>,
+    batch: Batch<D::Frame>,
+    out: Outbox<D::Frame>,
+    meter: Meter,
+}
+
+/// Frames on the heap.
+pub fn heap() -> Rc<RefCell<SimDriver>> {
+    Rc::new(RefCell::new(SimDriver::new(0, 1 << 14)))
+}
+
+impl<D: Driver> Case<D> {
     /// Compiles the gateway and lets it learn all stations.
-    pub fn new(job: Job, load: &Load, pool: P) -> Self {
+    pub fn new(job: Job, load: &Load, driver: Rc<RefCell<D>>) -> Self {
         let (site, tables) = Site::new(job, load.segments, &load.sizes);
-        let stations = load.macs.div_ceil(load.segments).max(1);
-        let fdb = Fdb::with_room((stations * load.segments * 2).max(4 * BURST));
         let ports = tables.ports.len();
-        // What leaves must find room in the outbox.
-        let burst = (1024 / job.copies()).clamp(1, BURST);
+        let burst = (TOGETHER / job.copies()).clamp(1, BURST);
+        let stations = load.stations();
         let mut case = Self {
-            job,
-            site,
-            shard: Shard::new(tables, fdb),
-            pool,
+            crowd: Crowd { job, site, stations, burst, chance: 1, turn: 0, pairs: Vec::with_capacity(BURST) },
+            shard: Shard::new(tables, Fdb::with_room(load.room())),
+            driver,
             batch: Batch::default(),
             out: Outbox::new(ports),
-            stations,
-            burst,
-            chance: 1,
-            turn: 0,
+            meter: Meter::new(cycles, hertz()),
         };
-        case.teach();
+        for segment in 0..load.segments {
+            // The far end first: then the near one's frame finds it.
+            case.teach(End::Far, segment);
+            case.teach(End::Near, segment);
+        }
+        assert_eq!(case.shard.fdb.len(), 2 * stations * load.segments, "every station must be known");
         case
     }
 
-    /// Every station sends a frame, those of the far end first: the others' frames find them.
-    fn teach(&mut self) {
-        for number in 0..(self.stations * self.site.segments()) as u32 {
-            for end in [End::Far, End::Near] {
-                self.push(end, number, number);
-                pipeline::process(&mut self.batch, &mut self.shard, &mut self.pool, &mut self.out);
-                self.clear();
-            }
+    /// The first station of a segment is learned from its frame, the others by its example.
+    fn teach(&mut self, end: End, segment: usize) {
+        let number = segment as u32;
+        self.push(end, (number, number));
+        pipeline::process(&mut self.batch, &mut self.shard, self.driver.borrow_mut().pool(), &mut self.out);
+        self.clear();
+        let mut reports = std::mem::take(&mut self.shard.reports).into_iter();
+        let learned = reports.find_map(|report| match report {
+            Report::Learned { key, entry } => Some((key, entry)),
+            _ => None,
+        });
+        let Some((key, entry)) = learned else { panic!("{}: a station must be learned", self.crowd.job.name) };
+        for station in 1..self.crowd.stations {
+            let number = (segment + station * self.crowd.site.segments()) as u32;
+            let key = FdbKey::new(key.segment(), self.crowd.site.mac(end, number));
+            self.shard.fdb.insert(key, entry).expect("the table has room");
         }
-        let learned = self.shard.counters.learned as usize;
-        assert_eq!(learned, 2 * self.stations * self.site.segments(), "every station must be learned");
     }
 
-    fn push(&mut self, end: End, number: u32, to: u32) {
-        self.turn = self.turn.wrapping_add(1);
-        self.batch.port = self.site.port(end, number);
-        let frame = self.pool.frame(self.site.frame(end, number, to, self.turn)).expect("the pool has a frame");
+    fn push(&mut self, end: End, pair: (u32, u32)) {
+        self.batch.port = self.crowd.site.port(end, pair.0);
+        let bytes = self.crowd.frame(end, pair);
+        let frame = self.driver.borrow_mut().pool().frame(bytes).expect("the pool has a frame");
         self.batch.frames.push(frame);
     }
 
-    fn random(&mut self, below: usize) -> usize {
-        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        ((u128::from(self.chance) * below as u128) >> 64) as usize
-    }
-
-    /// Fills the batch with frames of random stations of one port.
     fn fill(&mut self) {
-        let first = self.random(self.site.segments());
-        let segments = self.site.segments_beside(first);
-        for lane in 0..self.burst {
-            let segment = segments.start + self.random(segments.len());
-            let number = (segment + self.random(self.stations) * self.site.segments()) as u32;
-            let stranger = STRANGERS + number + (lane * self.site.segments() * self.stations) as u32;
-            match self.job.way {
-                Way::Flood(_) => self.push(End::Near, number, stranger),
-                Way::Storm => self.push(End::Near, stranger, number),
-                _ => self.push(End::Near, number, number),
-            }
+        self.crowd.choose();
+        for lane in 0..self.crowd.burst {
+            self.push(End::Near, self.crowd.pairs[lane]);
         }
     }
 
-    /// Takes what left, and forgets who was learned; how many frames left.
+    /// Takes what left; how many frames that were.
     fn clear(&mut self) -> usize {
-        self.shard.reports.clear();
         self.out.queues.iter_mut().map(|queue| queue.frames.drain(..).count()).sum()
     }
 
-    /// The same between measured batches: every frame must have left, and strangers stay strangers.
+    /// Every frame must have left, and strangers stay strangers.
     fn settle(&mut self) {
         for report in std::mem::take(&mut self.shard.reports) {
             if let Report::Learned { key, .. } = report {
@@ -121,20 +192,47 @@ impl<P: Pool> Case<P> {
             }
         }
         let left = self.clear();
-        assert_eq!(left, self.burst * self.job.copies(), "{}: every frame must leave", self.job.name);
+        self.crowd.check(left);
     }
 
-    /// Takes so many batches through the pipeline: frames that left, and cycles that it took.
-    pub fn run(&mut self, batches: usize) -> (usize, u64) {
-        let mut spent = 0;
-        for _ in 0..batches {
-            self.fill();
-            let began = cycles();
-            counted(&mut self.batch, &mut self.shard, &mut self.pool, &mut self.out);
-            spent += cycles() - began;
-            self.settle();
+    /// Takes a batch through the pipeline: frames that left, and cycles that it took.
+    pub fn batch(&mut self) -> (usize, u64) {
+        self.fill();
+        let mut driver = self.driver.borrow_mut();
+        let began = cycles();
+        counted(&mut self.batch, &mut self.shard, driver.pool(), &mut self.out);
+        let took = cycles() - began;
+        drop(driver);
+        self.settle();
+        (self.crowd.leaving(), took)
+    }
+
+    /// The same with a stop watch at each stage.
+    fn timed_batch(&mut self, costs: &mut Costs) {
+        self.fill();
+        let mut driver = self.driver.borrow_mut();
+        let Self { batch, shard, out, meter, .. } = self;
+        let (began, frames) = (meter.begin(), batch.frames.len());
+        let first = meter.start();
+        pipeline::process_timed(batch, shard, driver.pool(), out, meter);
+        meter.burst(frames, first);
+        meter.end(began, true, costs);
+        drop(driver);
+        self.settle();
+    }
+}
+
+impl<D: Driver> Subject for Case<D> {
+    fn window(&mut self, length: u64) -> Sample {
+        let sample = batches(length * 2 / 3, || self.batch());
+        let (mut costs, began) = (Costs::default(), cycles());
+        while costs.frames == 0 || cycles() - began < length / 3 {
+            self.timed_batch(&mut costs);
         }
-        (batches * self.burst * self.job.copies(), spent)
+        let left = costs.frames as f64 * self.crowd.job.copies() as f64;
+        let stages = [Stage::Classify, Stage::Learn, Stage::Lookup, Stage::Forward];
+        let stages = stages.map(|stage| (stage.label(), costs.stages[stage as usize] as f64 / left));
+        Sample { stages: stages.into(), ..sample }
     }
 }
 

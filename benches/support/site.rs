@@ -88,6 +88,12 @@ impl Site {
         PortId((1 + segment / VLANS + far) as u8)
     }
 
+    /// The MAC of a station.
+    pub fn mac(&self, end: End, number: u32) -> [u8; 6] {
+        let near = side(&self.job, End::Near);
+        if end == End::Near { near.mac(number) } else { near.across().mac(number) }
+    }
+
     /// The next frame of station `number` to station `to` of the other end.
     pub fn frame(&mut self, end: End, number: u32, to: u32, turn: usize) -> &[u8] {
         let size = self.sizes[turn % self.sizes.len()];
@@ -95,11 +101,8 @@ impl Site {
         let kinds = moulds.len() / self.segments;
         let segment = number as usize % self.segments;
         let of_segment = &moulds[segment * kinds..][..kinds];
-        let near = side(&self.job, End::Near);
-        let (from, to) = match end {
-            End::Near => (near.mac(number), near.across().mac(to)),
-            End::Far => (near.across().mac(number), near.mac(to)),
-        };
+        let across = if end == End::Near { End::Far } else { End::Near };
+        let (from, to) = (self.mac(end, number), self.mac(across, to));
         let outer = |mould: &Mould| if side(&self.job, end) == Side::Fabric { mould.bytes().len() - size } else { 0 };
         // Moulds of a tunnel are longer by the outer headers: all by the same.
         let shortest = of_segment[0].bytes().len();
