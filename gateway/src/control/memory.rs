@@ -64,16 +64,18 @@ impl Control {
         let names = self.names();
         let segments = numbers(names.segments.iter().map(|segment| segment.as_ref().map(|(name, _)| name.as_str())));
         let places = numbers(names.places.iter().map(|place| place.as_ref().map(|(_, name)| name.as_str())));
-        let by_index = |index: u32, list: &[String], numbers: &HashMap<&str, u32>| {
-            list.get(index as usize).and_then(|name| numbers.get(name.as_str()).copied())
+        // Each name is looked up once, not for each MAC.
+        let ours = |list: &[String], numbers: &HashMap<&str, u32>| {
+            list.iter().map(|name| numbers.get(name.as_str()).copied()).collect::<Vec<_>>()
         };
+        let (segments, places) = (ours(&known.segments, &segments), ours(&known.places, &places));
+        let at = |list: &[Option<u32>], index: u32| list.get(index as usize).copied().flatten();
         let before = self.fdb.len();
         for &(mac, segment, place) in &known.macs {
             if self.fdb.len() >= self.model.fdb_size as usize {
                 break;
             }
-            let segment = by_index(segment, &known.segments, &segments);
-            let endpoint = by_index(place, &known.places, &places).map(EndpointId);
+            let (segment, endpoint) = (at(&segments, segment), at(&places, place).map(EndpointId));
             let (Some(segment), Some(endpoint)) = (segment, endpoint) else { continue };
             let place = self.plan.place(endpoint);
             self.fdb.learn(FdbKey::new(SegmentId(segment as u16), mac), place, now, &mut self.changed);

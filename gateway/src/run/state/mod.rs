@@ -118,10 +118,9 @@ fn restore(path: &Path, gateway: &str, control: &mut Control) -> Option<SystemTi
     let gone = last.and_then(|last| last.elapsed().ok()).unwrap_or_default().as_secs();
     let all = known.macs.len();
     let Known { segments, macs, .. } = &mut known;
-    macs.retain(|(_, segment, _)| {
-        let age = segments.get(*segment as usize).and_then(|name| ageing.get(name));
-        age.is_none_or(|&age| gone < age)
-    });
+    let is_fresh = |name: &String| ageing.get(name).is_none_or(|&age| gone < age);
+    let fresh: Vec<bool> = segments.iter().map(is_fresh).collect();
+    macs.retain(|(_, segment, _)| fresh.get(*segment as usize).is_none_or(|&fresh| fresh));
     let back = control.restore(&known, 0);
     control.count_on(&statistics);
     match all - back {
