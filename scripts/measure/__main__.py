@@ -14,7 +14,7 @@ import report
 from cells import JOBS, measure
 from latency import latency
 from memif import between_processes
-from system import HugePages, Trouble, machine, run, tsc_hz
+from system import Trouble, machine, run, tsc_hz
 from workers import two_against_one
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, stopped)
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         sys.exit("Error: this needs two cores, one that polls and one for the rest; this machine lets it have one")
@@ -36,16 +36,13 @@ def main():
     options.ovs = available(gaps, "ovs", "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk", "openvswitch-switch-dpdk")
     if os.geteuid():
         sys.exit("Error: measuring needs root (devices, huge pages, a network namespace): run 'sudo scripts/bench'")
-    largest = max(cell[2] for cell in chosen)
-    pages = HugePages(1700 if largest > 8192 else 500)
-    options.huge = pages.enough
     folder = tempfile.mkdtemp(prefix=f"causeway-bench-{os.getpid()}-")
     namespace = f"cwbench-{os.getpid()}"
     document = {
         "date": datetime.date.today().isoformat(),
         "commit": commit(),
         "machine": machine() | {"cores": len(cores)},
-        "method": {"windows": options.windows, "seconds": options.seconds, "huge": options.huge},
+        "method": {"windows": options.windows, "seconds": options.seconds},
         "results": [],
         "not_measured": gaps,
     }
@@ -86,8 +83,13 @@ def main():
         # DPDK's programs leave these behind.
         for left in pathlib.Path("/var/run/dpdk").glob(f"{pathlib.Path(folder).name}-*"):
             shutil.rmtree(left, ignore_errors=True)
-        pages.give_back()
     finish(options, document)
+
+
+def stopped(*_):
+    """Ends the run, and what it has started. 'timeout' signals twice: the second one must not cut that short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
 
 
 def arguments():

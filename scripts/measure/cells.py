@@ -7,7 +7,7 @@ import time
 
 import frames
 from contestants import Causeway, Ovs, Setup, Testpmd, wait_ready
-from system import Trouble, run
+from system import Trouble, huge_pages, run
 
 LEAST = 0.05
 MODES = ["rxonly", "io", "macswap"]
@@ -65,12 +65,20 @@ def measure(cell, options, folder, namespace):
     job, size, macs = JOBS[cell[0]], cell[1], cell[2]
     source = os.path.join(folder, "source.pcap")
     count, total = frames.write_pcap(source, frames.traffic(job, size, macs))
-    setup = Setup(folder, job, macs, source, count, options.core, options.helper, options.huge, options.binary)
+    setup = Setup(folder, job, macs, source, count, options)
+    # All stand beside each other, so that their windows can be interleaved.
+    with huge_pages(setup.memory * (1 + options.testpmd + options.ovs) + 128) as setup.huge:
+        return side_by_side(setup, (size, total / count), options, namespace)
+
+
+def side_by_side(setup, frame, options, namespace):
+    """The contestants of a cell, window by window. `frame` is a size and the mean number of bytes."""
+    job, macs, (size, frame_bytes) = setup.job, setup.macs, frame
     results, runners, started, notes = [], [], [], {}
 
     def result(name, **more):
-        entry = {"job": job.name, "size": size, "macs": macs, "frame_bytes": total / count, "contestant": name}
-        results.append(entry | more)
+        entry = {"job": job.name, "size": size, "macs": macs, "frame_bytes": frame_bytes, "huge": setup.huge}
+        results.append(entry | {"contestant": name} | more)
 
     def begin(name, make):
         try:
@@ -116,7 +124,7 @@ def measure(cell, options, folder, namespace):
                     samples[name].append(taken)
         for name, contestant, mode in runners:
             note = {"note": notes[name]} if name in notes else {}
-            result(name, **summary(samples[name], mode, options.tsc_hz, total / count), **note)
+            result(name, **summary(samples[name], mode, options.tsc_hz, frame_bytes), **note)
     finally:
         for contestant in reversed(started):
             contestant.end()
@@ -125,7 +133,7 @@ def measure(cell, options, folder, namespace):
                 run("ip", "netns", "del", namespace)
             except Trouble:
                 pass
-        os.unlink(source)
+        os.unlink(setup.source)
     return results
 
 

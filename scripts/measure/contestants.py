@@ -20,13 +20,16 @@ SINK = "net_null1,no-rx=1"
 class Setup:
     """What all contestants of a cell share."""
 
-    def __init__(self, folder, job, macs, source, count, core, helper, huge, binary):
+    def __init__(self, folder, job, macs, source, count, options):
         self.folder, self.job, self.macs, self.source = pathlib.Path(folder), job, macs, source
-        self.core, self.helper, self.huge, self.binary = core, helper, huge, binary
+        self.core, self.helper, self.binary = options.core, options.helper, options.binary
+        # Packet memory in huge pages: whoever starts the contestants finds out whether there are enough.
+        self.huge = False
         # The frames that are played lie in buffers of the device's own, and some more are under way.
         self.buffers = 16383
         while self.buffers < count + 8192:
             self.buffers = self.buffers * 2 + 1
+        # MiB of packet memory that each contestant takes.
         self.memory = self.buffers * 3 // 1024 + 128
 
     @property

@@ -3,14 +3,16 @@
 import json
 import subprocess
 
-from system import last_lines
+from system import huge_pages, last_lines
 
 
 def latency(options):
     """No-drop rate and latency at 50 % and 90 % of it; a list as 'causeway bench --json' prints it."""
     cores = f"{options.helper},{options.core}"
     command = [options.binary, "bench", "--json", "--cores", cores, "--duration", str(options.seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The gateway and its generator take them where they find them.
+    with huge_pages(400):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"why": last_lines(done.stderr, 1)}
     results = json.loads(done.stdout)

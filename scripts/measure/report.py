@@ -153,8 +153,18 @@ def method(document):
         f"DPDK {host['dpdk']}{ovs}; {document['date']}, commit {document['commit']}. "
         f"One core polls; {how['windows']} windows of {how['seconds']:g} s each, everyone in turn, the others stopped; "
         f"median (least–most). Rates are by the CPU time that the polling core had, {share} of the windows. "
-        f"Packet memory in {'huge' if how['huge'] else 'ordinary'} pages.\n"
+        f"{pages(document['results'])}\n"
     )
+
+
+def pages(results):
+    """Where packets lay."""
+    ordinary = sorted({f"{WORDS[e['job']]}, {frame_name(e['size'])}, {count(e['macs'])} MACs" for e in results if not e["huge"]})
+    if not ordinary:
+        return "Packet memory in huge pages."
+    if all(not entry["huge"] for entry in results):
+        return "Packet memory in ordinary pages: the kernel gave no huge ones."
+    return f"Packet memory in huge pages; in ordinary ones, because the kernel gave too few: {'; '.join(ordinary)}."
 
 
 # ---- the drawing ----

@@ -1,5 +1,6 @@
 """Processes, CPU time, huge pages and what the machine is."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -20,7 +21,8 @@ class Program:
         self.name, self.log = name, log
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                command,
+                # Even SIGKILL of this run leaves nobody polling.
+                ["setpriv", "--pdeathsig", "KILL", "--", *command],
                 stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -109,36 +111,31 @@ def run(*command):
     return done.stdout
 
 
-class HugePages:
-    """Enough free 2 MB pages for the run; what was added goes back at the end."""
-
-    TOTAL = pathlib.Path("/proc/sys/vm/nr_hugepages")
-
-    def __init__(self, mebibytes):
-        self.before, self.enough = None, False
-        if not self.TOTAL.exists():
-            return
-        missing = mebibytes // 2 - self.free()
-        total = int(self.TOTAL.read_text())
-        if missing > 0:
+@contextlib.contextmanager
+def huge_pages(mebibytes):
+    """True while so much memory in 2 MB pages is free for who starts now; what was taken for it goes back at the end."""
+    total = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    pages = -(-mebibytes // 2)
+    before = None
+    try:
+        if total.exists() and free_huge_pages() < pages:
+            before = int(total.read_text())
+            total.write_text(f"{before + pages - free_huge_pages()}\n")
+    except OSError:
+        before = None  # The kernel does not let us.
+    try:
+        yield free_huge_pages() >= pages
+    finally:
+        if before is not None:
             try:
-                self.before = total
-                self.TOTAL.write_text(f"{total + missing}\n")
-            except OSError:
-                return
-        self.enough = self.free() >= mebibytes // 2
-
-    @staticmethod
-    def free():
-        found = re.search(r"HugePages_Free:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())
-        return int(found[1]) if found else 0
-
-    def give_back(self):
-        if self.before is not None:
-            try:
-                self.TOTAL.write_text(f"{self.before}\n")
+                total.write_text(f"{before}\n")
             except OSError:
                 pass
+
+
+def free_huge_pages():
+    found = re.search(r"HugePages_Free:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    return int(found[1]) if found else 0
 
 
 def machine():

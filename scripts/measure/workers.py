@@ -5,7 +5,7 @@ import os
 import frames
 from cells import JOBS, Window, kept, summary, window
 from contestants import SINK, Causeway, Setup, wait_ready
-from system import Trouble, cpu_seconds
+from system import Trouble, cpu_seconds, huge_pages
 
 JOB, MACS = "vlan-vxlan", 1000
 
@@ -27,31 +27,43 @@ class Crew(Causeway):
 
 def two_against_one(options, folder, cores):
     """Measures it; what one does, what two do, and how many times as much that is."""
-    result = {"job": JOB, "size": "64", "macs": MACS}
     source = os.path.join(folder, "source.pcap")
     count, total = frames.write_pcap(source, frames.traffic(JOBS[JOB], "64", MACS))
-    started = []
+    setups = []
+    for number in (1, 2):
+        inside = os.path.join(folder, str(number))
+        os.mkdir(inside)
+        setups.append(Setup(inside, JOBS[JOB], MACS, source, count, options))
+    result = {"job": JOB, "size": "64", "macs": MACS}
     try:
-        crews = []
-        for number in (1, 2):
-            inside = os.path.join(folder, str(number))
-            os.mkdir(inside)
-            setup = Setup(inside, JOBS[JOB], MACS, source, count, cores[0], options.helper, options.huge, options.binary)
-            crews.append(kept(started, Crew, setup, cores[:number]))
-            if not wait_ready(crews[-1], 30):
+        # Each worker has a pool of its own.
+        with huge_pages(setups[0].memory * 3 + 128) as huge:
+            for setup in setups:
+                setup.huge = huge
+            return result | compare(setups, cores, total / count, options)
+    except (Trouble, OSError) as trouble:
+        return result | {"why": str(trouble)}
+    finally:
+        os.unlink(source)
+
+
+def compare(setups, cores, frame_bytes, options):
+    """Windows of one and of two workers in turn."""
+    crews = []
+    try:
+        for number, setup in enumerate(setups, 1):
+            crew = kept(crews, Crew, setup, cores[:number])
+            if not wait_ready(crew, 30):
                 raise Trouble("not every source was learned within 30 s")
-            crews[-1].rest()
+            crew.rest()
         samples: list[list[Window]] = [[], []]
         for turn in range(options.windows):
             for number in (0, 1) if turn % 2 else (1, 0):
                 samples[number].append(window(crews[number], 0.1, options.seconds))
-        one, two = (summary(windows, None, options.tsc_hz, total / count) for windows in samples)
-        if "why" in one or "why" in two:
-            raise Trouble("no frame reached the other device")
-        return result | {"one": one, "two": two, "times": two["mpps"] / one["mpps"]}
-    except (Trouble, OSError) as trouble:
-        return result | {"why": str(trouble)}
     finally:
-        for crew in started:
+        for crew in crews:
             crew.end()
-        os.unlink(source)
+    one, two = (summary(windows, None, options.tsc_hz, frame_bytes) for windows in samples)
+    if "why" in one or "why" in two:
+        raise Trouble("no frame reached the other device")
+    return {"one": one, "two": two, "times": two["mpps"] / one["mpps"]}
