@@ -29,7 +29,7 @@ fn vtep(number: u32) -> IpAddr {
 fn file(segments: u32, macs: u32) -> Model {
     let mut model = config::parse("bench.yaml", FILE).expect("a file").model;
     let pattern = model.segments[0].clone();
-    let remote = |number| Remote { address: vtep(number), encap: Encap::Vxlan };
+    let remote = |number| Remote { address: vtep(number), encap: Encap::Vxlan, vni: None };
     model.segments = (1..=segments)
         .map(|number| {
             let mut segment = pattern.clone();
@@ -68,6 +68,7 @@ fn segment(number: u32, more: u32) -> OverlaySegment {
         known: vteps,
         learns_from_tunnels: true,
         answers: false,
+        keys: Default::default(),
     }
 }
 

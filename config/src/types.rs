@@ -409,6 +409,8 @@ pub struct Remote {
     pub address: IpAddr,
     /// Its encapsulation.
     pub encap: Encap,
+    /// The number that it has for the segment; `None` is the segment's own.
+    pub vni: Option<Vni>,
 }
 
 /// Decapsulation policy (CONFORMANCE L2b, and ISO3).

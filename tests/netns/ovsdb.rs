@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::bench::{Bench, NEXT_HOP};
-use crate::bytes::{BROADCAST, mac, probe, vlan};
+use crate::bytes::{BROADCAST, Outer, mac, probe, vlan};
 use crate::lab::{Lab, until};
 use crate::sys;
 use crate::vtep_db::{self, VLS0, VtepDb, config, controller, passes, wait_for_macs};
@@ -180,4 +180,76 @@ fn server_of(directory: &std::path::Path) -> Option<u32> {
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
         words.first().is_some_and(|word| word.ends_with(b"ovsdb-server")) && words.contains(&database.as_bytes())
     })
+}
+
+/// Keys of locators: each VTEP gets frames of one logical switch with a VNI of its own, and sends with it.
+#[test]
+fn every_vtep_may_have_its_own_vni_for_a_logical_switch() {
+    let Some(lab) = Lab::of_wires().filter(|_| vtep_db::tools_are_there()) else { return };
+    let db = VtepDb::new(&lab);
+    db.start();
+    let bench = Bench::start(&lab, &config(&lab, &db.control("")));
+    db.wait("list-ports gw1", |said| said == "srv1\nsrv2\n");
+    db.ctl("add-ls vls0 -- set Logical_Switch vls0 replication_mode=source_node -- bind-ls gw1 srv1 100 vls0");
+    let switch = db.ctl("--bare --columns=_uuid find Logical_Switch name=vls0");
+    let locator = |id: &str, address: &str, key: u32| {
+        format!(
+            "-- --id=@{id} create Physical_Locator dst_ip={address} encapsulation_type=vxlan_over_ipv4 tunnel_key={key}"
+        )
+    };
+    let mac_at = |number: u8, id: &str| {
+        let mac = format!("MAC=\"02\\:00\\:00\\:00\\:ee\\:{number:02x}\"").replace('"', "");
+        format!("-- create Ucast_Macs_Remote {mac} logical_switch={} locator=@{id}", switch.trim())
+    };
+    db.ctl(&format!(
+        "{} {} {} {} -- --id=@s create Physical_Locator_Set locators=@a,@b \
+         -- create Mcast_Macs_Remote MAC=unknown-dst logical_switch={} locator_set=@s",
+        locator("a", "10.0.0.12", 9),
+        locator("b", "10.0.0.13", 12),
+        mac_at(0x21, "a"),
+        mac_at(0x22, "b"),
+        switch.trim(),
+    ));
+    wait_for_macs(&bench, 2);
+    assert_eq!(controller(&bench.gateway)["rejected_rows"], 0, "{}", controller(&bench.gateway));
+    let srv1 = lab.wire("srv1");
+    let sent = |what: &str, frame: &[u8]| {
+        let outer = bench.expect_inner(what, frame);
+        (outer.vni, outer.to.to_string())
+    };
+    for (number, expected) in [(0x21, (9, "10.0.0.12".to_owned())), (0x22, (12, "10.0.0.13".to_owned()))] {
+        let frame = probe(mac(number), mac(1), 60, number);
+        srv1.send(&vlan(&frame, 100));
+        assert_eq!(sent("to the VTEP's own VNI", &frame), expected);
+    }
+    let flood = probe(BROADCAST, mac(1), 60, 1);
+    srv1.send(&vlan(&flood, 100));
+    let mut copies = ["first", "second"].map(|copy| sent(copy, &flood));
+    copies.sort();
+    assert_eq!(copies, [(9, "10.0.0.12".into()), (12, "10.0.0.13".into())]);
+    // What it sends with its VNI, or with ours, belongs here, and is answered with its own.
+    for (seed, vni) in [(3, 12), (4, 9)] {
+        let (from, back) = (mac(0x30 + seed), probe(mac(1), mac(0x30 + seed), 60, seed));
+        bench.underlay.send(&bench.vxlan("10.0.0.13", vni, &back));
+        srv1.expect_frame("from the VTEP", &vlan(&back, 100));
+        bench.gateway.wait_learned(from, "10.0.0.13 vxlan");
+        let answer = probe(from, mac(1), 60, 10 + seed);
+        srv1.send(&vlan(&answer, 100));
+        assert_eq!(sent("the answer", &answer), (12, "10.0.0.13".into()));
+    }
+    // A flood from a tunnel goes to no tunnel.
+    let (flood, last) = (probe(BROADCAST, mac(0x34), 60, 5), probe(mac(0x21), mac(1), 60, 6));
+    bench.underlay.send(&bench.vxlan("10.0.0.13", 12, &flood));
+    srv1.expect_frame("the flood", &vlan(&flood, 100));
+    srv1.send(&vlan(&last, 100));
+    let inner = |frame: &[u8]| Outer::parse(frame).map(|outer| outer.inner);
+    let until_last = |frame: &[u8]| inner(frame).as_deref() == Some(&last[..]);
+    let copies = bench.underlay.collect_until(until_last, |frame| inner(frame).filter(|inner| *inner == flood));
+    assert!(copies.is_empty(), "it came back");
+    // Another VTEP has nothing to say with this VNI.
+    let before = bench.gateway.drops("unknown-vni");
+    bench.underlay.send(&bench.vxlan("10.0.0.12", 12, &flood));
+    bench.gateway.wait_drops("unknown-vni", before + 1);
+    // Locally learned MACs are told with a locator of our key.
+    db.wait("--columns=tunnel_key find Physical_Locator dst_ip=10.0.0.11", |said| said.contains(": 9"));
 }

@@ -62,6 +62,7 @@ fn addresses_come_move_and_go_with_a_controller() {
         known: Vec::new(),
         learns_from_tunnels: true,
         answers: false,
+        keys: Default::default(),
     };
     let says = |site: &mut Site, change: Change| {
         site.control.overlay(Controller::Ovsdb, change, site.now);

@@ -303,7 +303,7 @@ impl World<'_> {
         } else {
             self.needs_source(remote.at, "the VTEP", remote.address);
         }
-        Remote { address: remote.address, encap: remote.encap.unwrap_or(segment.encap) }
+        Remote { address: remote.address, encap: remote.encap.unwrap_or(segment.encap), vni: None }
     }
 
     fn needs_source(&self, at: At, what: &str, address: IpAddr) {

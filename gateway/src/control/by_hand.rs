@@ -128,7 +128,7 @@ impl Control {
                 }
             }
             Spot::Vtep(remote, encap) => {
-                let key = TunnelKey { remote: *remote, encap: encap.unwrap_or(settings.encap) };
+                let key = TunnelKey { remote: *remote, encap: encap.unwrap_or(settings.encap), vni: None };
                 let has_number = match key.encap {
                     Encap::Vxlan => settings.vxlan.is_some(),
                     Encap::Geneve => settings.geneve.is_some(),

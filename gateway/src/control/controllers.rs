@@ -158,6 +158,7 @@ impl Control {
         self.file = Some(file);
         moved.into_iter().for_each(|(number, owner)| self.withdraw(owner, number));
         self.overlays.brought = merged.brought;
+        self.overlays.keys = merged.keys;
         self.overlays.owners = merged.owners;
         self.overlays.chosen = merged.chosen;
         self.overlays.refuse(merged.refused);
@@ -231,7 +232,10 @@ impl Control {
     fn assign_remote(&mut self, number: Number, mac: Mac, remote: Option<RemoteMac>) {
         let Some(segment) = self.plan.tables.vnis.find(number.encap, number.vni.value()) else { return };
         let key = FdbKey::new(segment, mac.0);
-        let tunnel = |remote: RemoteMac| self.plan.tunnels.get(&TunnelKey { remote: remote.vtep, encap: number.encap });
+        let tunnel = |remote: RemoteMac| {
+            let vni = self.overlays.keys.get(&(number, remote.vtep)).copied();
+            self.plan.tunnels.get(&TunnelKey { remote: remote.vtep, encap: number.encap, vni })
+        };
         let moves = remote.is_some_and(|remote| remote.moves);
         let place = remote.and_then(tunnel).map(|&endpoint| self.plan.place(endpoint));
         if place.is_some() && self.fdb.len() >= self.model.fdb_size as usize && self.fdb.record(key).is_none() {

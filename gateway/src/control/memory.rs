@@ -15,7 +15,7 @@ use super::news::{News, Subject};
 use super::{Control, Nanos};
 use crate::counters::{Counters, Flow, PortCounters};
 use crate::frame::PortId;
-use crate::tables::{EndpointId, FdbKey, SegmentId};
+use crate::tables::{EndpointId, FdbKey, SegmentId, TunnelKey};
 
 /// What the numbers of MACs stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -172,7 +172,8 @@ impl Control {
                 let segment = name_of_segment(self.naming.segments.key(u32::from(segment.0))?);
                 format!("{} {} {segment}", self.name_of_port(*port)?, name_of_tag(*tag))
             }
-            EndpointKey::Tunnel(key) => format!("{} {}", key.encap, key.remote),
+            EndpointKey::Tunnel(TunnelKey { remote, encap, vni: None }) => format!("{encap} {remote}"),
+            EndpointKey::Tunnel(TunnelKey { remote, encap, vni: Some(vni) }) => format!("{encap} {remote} {vni}"),
             EndpointKey::Group(key, port) => format!("{} {} {}", self.name_of_port(*port)?, key.encap, key.remote),
         })
     }

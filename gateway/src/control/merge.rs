@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use config::types::{Attachment, Encap, Flood, Model, Remote, Segment, Tag};
+use config::types::{Attachment, Encap, Flood, Model, Remote, Segment, Tag, Vni};
 
 use super::compile::{Remotes, key};
 use super::overlay::{Controller, Number, OverlayFlood, OverlaySegment, Overlays, Part, Refusal};
@@ -26,6 +26,8 @@ pub(super) struct Merged {
     pub chosen: Vec<(Number, IpAddr)>,
     /// The tunnels that only controllers name.
     pub brought: HashSet<TunnelKey>,
+    /// The numbers that VTEPs have for segments, where these are not the segments' own.
+    pub keys: HashMap<(Number, IpAddr), Vni>,
 }
 
 /// What a merge must know of the file.
@@ -113,7 +115,7 @@ pub(super) fn choose(overlays: &Overlays, is_healthy: impl Fn(Remote) -> bool) -
 
 /// The first healthy node, or the first when none is.
 fn node(encap: Encap, nodes: &[IpAddr], is_healthy: &impl Fn(Remote) -> bool) -> Option<IpAddr> {
-    let healthy = nodes.iter().find(|&&address| is_healthy(Remote { address, encap }));
+    let healthy = nodes.iter().find(|&&address| is_healthy(Remote { address, encap, vni: None }));
     healthy.or(nodes.first()).copied()
 }
 
@@ -224,7 +226,11 @@ impl<H: Fn(Remote) -> bool> Work<'_, H> {
 
     fn flood(&mut self, controller: Controller, index: usize, wanted: &OverlaySegment) {
         let number = wanted.number;
-        let remote = |address: &IpAddr| Remote { address: *address, encap: number.encap };
+        let remote = |address: &IpAddr| Remote {
+            address: *address,
+            encap: number.encap,
+            vni: wanted.keys.get(address).copied(),
+        };
         let (to, known): (Vec<IpAddr>, &[IpAddr]) = match &wanted.flood {
             OverlayFlood::All(vteps) => (vteps.clone(), &[]),
             OverlayFlood::OneOf(nodes) => {
@@ -259,6 +265,7 @@ impl<H: Fn(Remote) -> bool> Work<'_, H> {
             Flood::Group { .. } => {}
         }
         let named = to.iter().chain(known).chain(&wanted.known).map(|address| key(remote(address)));
+        self.merged.keys.extend(wanted.keys.iter().map(|(&vtep, &vni)| ((number, vtep), vni)));
         self.merged.brought.extend(named.filter(|key| !self.base.listed.contains(key)));
     }
 

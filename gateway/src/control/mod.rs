@@ -260,8 +260,12 @@ impl Control {
             }
             Report::Seen(key) => self.fdb.touch(key, now),
             Report::UnknownVtep { segment, remote, encap } => {
-                if self.may_send(segment, TunnelKey { remote, encap }) {
-                    self.strangers.meet(TunnelKey { remote, encap }, self.model.vtep.learned_vteps as usize, now);
+                if self.may_send(segment, TunnelKey { remote, encap, vni: None }) {
+                    self.strangers.meet(
+                        TunnelKey { remote, encap, vni: None },
+                        self.model.vtep.learned_vteps as usize,
+                        now,
+                    );
                 }
             }
             Report::Retired(_) | Report::RetiredHops(_) | Report::RetiredNeighbours(_) => {}
@@ -305,8 +309,9 @@ impl Control {
             }
             self.resolutions.insert(remote, resolution);
             self.overlays.look_again = !self.overlays.chosen.is_empty();
-            for encap in [Encap::Vxlan, Encap::Geneve] {
-                let key = TunnelKey { remote, encap };
+            let plain = [Encap::Vxlan, Encap::Geneve].map(|encap| TunnelKey { remote, encap, vni: None });
+            let keyed = self.plan.keyed.iter().copied().filter(|key| key.remote == remote);
+            for key in plain.into_iter().chain(keyed).collect::<Vec<_>>() {
                 let Some(&endpoint) = self.plan.tunnels.get(&key) else { continue };
                 let hops = self.underlay().hops(key);
                 if let Way::Tunnel(tunnel) = &mut self.plan.tables.endpoints[endpoint.index()].way

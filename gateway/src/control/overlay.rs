@@ -60,6 +60,8 @@ pub struct OverlaySegment {
     pub attachments: Vec<PortTag>,
     /// Where it floods.
     pub flood: OverlayFlood,
+    /// The numbers that VTEPs have for it, where these are not its own: used towards them, and taken from them.
+    pub keys: BTreeMap<IpAddr, Vni>,
     /// VTEPs with MACs of this segment behind them; those that it floods to need not be among them.
     pub known: Vec<IpAddr>,
     /// MACs behind VTEPs are learned from frames too; false where the controller tells all of them.
@@ -211,6 +213,8 @@ pub(super) struct Overlays {
     pub look_again: bool,
     /// The tunnels that only controllers name.
     pub brought: HashSet<TunnelKey>,
+    /// The numbers that VTEPs have for segments, where these are not the segments' own.
+    pub keys: HashMap<(Number, IpAddr), Vni>,
     /// Some MACs found no room.
     pub full: bool,
 }

@@ -152,7 +152,7 @@ impl Gateway {
 
     /// The endpoint of a VTEP.
     pub fn tunnel(&self, vtep: &str, encap: config::types::Encap) -> Option<EndpointId> {
-        self.control.plan.tunnels.get(&TunnelKey { remote: address(vtep), encap }).copied()
+        self.control.plan.tunnels.get(&TunnelKey { remote: address(vtep), encap, vni: None }).copied()
     }
 
     /// Next hops of a VXLAN VTEP in a core's tables: port and MAC.

@@ -49,6 +49,10 @@ impl Outer {
         let options = if encap == 1 { segment.options.len() } else { 0 };
         let mut room = template.room;
         room[UDP + 8..].copy_from_slice(&segment.headers[encap]);
+        if let Some(vni) = tunnel.vni {
+            // It stands in the same place in VXLAN and Geneve.
+            room[UDP + 12..UDP + 15].copy_from_slice(&vni.value().to_be_bytes()[1..]);
+        }
         Self {
             room,
             fixed: *fixed,

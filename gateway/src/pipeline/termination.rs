@@ -313,10 +313,15 @@ fn tenant<O: Outer, F: Frame>(
             (parsed.vni, parsed.len)
         }
     };
-    let id = tables.vnis.find(encap, vni).ok_or(DropReason::UnknownVni)?;
+    let (id, from) = match tables.keyed.find(encap, vni, ip.source()) {
+        Some(keyed) => keyed,
+        None => {
+            let id = tables.vnis.find(encap, vni).ok_or(DropReason::UnknownVni)?;
+            (id, ip.sender(encap, &tables.sources))
+        }
+    };
     let segment = tables.segments.get(id.index()).ok_or(DropReason::UnknownVni)?;
     verify_udp(packet, ip, &udp, segment)?;
-    let from = ip.sender(encap, &tables.sources);
     admit(from, segment, tables)?;
     if from == EndpointId::NONE {
         *stranger = Some((id, ip.source(), encap));

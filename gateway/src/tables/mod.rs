@@ -18,7 +18,7 @@ pub use port::{Binding, Ingress, PortTable, QinQ, UnderlaySide};
 pub use rules::{Duties, Facts, List, ListId, Rule, Rules};
 pub use segment::{FloodList, Segment, SegmentId};
 pub use template::Template;
-pub use tunnels::{Sources, Tunnel, TunnelKey, Vnis};
+pub use tunnels::{Keyed, Sources, Tunnel, TunnelKey, Vnis};
 
 /// Everything a core needs besides its [`Fdb`].
 ///
@@ -38,6 +38,8 @@ pub struct Tables {
     pub vnis: Vnis,
     /// (encapsulation, outer source) of a received tunnel packet to tunnel endpoint.
     pub sources: Sources,
+    /// Senders with numbers of their own.
+    pub keyed: Keyed,
     /// What is ours on the underlay.
     pub underlay: tunnels::Terminus,
     /// Length of an age epoch in nanoseconds, by [`Segment::age_class`]; `u64::MAX` never ages. Never empty.

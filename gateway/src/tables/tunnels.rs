@@ -1,8 +1,9 @@
 //! Tunnels: remote VTEPs, and what a received tunnel packet belongs to.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use config::types::Encap;
+use config::types::{Encap, Vni};
 
 use super::endpoint::EndpointId;
 use super::numbers::Numbers;
@@ -16,6 +17,8 @@ pub struct Tunnel {
     pub remote: IpAddr,
     /// Its encapsulation.
     pub encap: Encap,
+    /// The number that it has for its segment, where that is not the segment's.
+    pub vni: Option<Vni>,
     /// A header per next hop (ECMP: one is chosen by the inner flow); empty while there is none.
     pub hops: Vec<Template>,
 }
@@ -27,6 +30,30 @@ pub struct TunnelKey {
     pub remote: IpAddr,
     /// Encapsulation.
     pub encap: Encap,
+    /// The number that it has for a segment, where that is not the segment's.
+    pub vni: Option<Vni>,
+}
+
+/// Senders with numbers of their own, by (encapsulation, VNI, outer source): asked only where [`Vnis`] and [`Sources`] have
+/// no answer that the segment accepts.
+#[derive(Clone, Debug, Default)]
+pub struct Keyed(HashMap<(Encap, u32, IpAddr), (SegmentId, EndpointId)>);
+
+impl Keyed {
+    /// Adds a sender with its own number.
+    pub fn insert(&mut self, sender: (Encap, u32, IpAddr), of: (SegmentId, EndpointId)) {
+        self.0.insert(sender, of);
+    }
+
+    /// The same sender with the segment's number, unless it has that for another segment.
+    pub fn insert_too(&mut self, sender: (Encap, u32, IpAddr), of: (SegmentId, EndpointId)) {
+        self.0.entry(sender).or_insert(of);
+    }
+
+    /// The segment and the endpoint of a sender.
+    pub fn find(&self, encap: Encap, vni: u32, source: IpAddr) -> Option<(SegmentId, EndpointId)> {
+        if self.0.is_empty() { None } else { self.0.get(&(encap, vni, source)).copied() }
+    }
 }
 
 /// What is ours on the underlay.

@@ -70,6 +70,8 @@ pub struct Plan {
     pub attachments: Vec<Vec<EndpointId>>,
     /// The tunnels to remote VTEPs, those that nobody listed included.
     pub tunnels: ByName<TunnelKey, EndpointId>,
+    /// Those of them with a number of their own.
+    pub keyed: Vec<TunnelKey>,
     /// Those of them that nobody listed.
     pub strangers: BTreeSet<TunnelKey>,
     /// VTEP addresses whose next hops the kernel is to be asked for.
@@ -98,6 +100,7 @@ pub fn compile<'a>(
         indices: Vec::new(),
         attachments: Vec::new(),
         tunnels: ByName::default(),
+        keyed: Vec::new(),
         strangers: BTreeSet::new(),
         next_hops: BTreeSet::new(),
         groups: BTreeSet::new(),
@@ -134,7 +137,7 @@ pub fn compile<'a>(
 
 /// The name of a tunnel.
 pub fn key(remote: Remote) -> TunnelKey {
-    TunnelKey { remote: remote.address, encap: remote.encap }
+    TunnelKey { remote: remote.address, encap: remote.encap, vni: remote.vni }
 }
 
 impl Plan {
@@ -145,8 +148,11 @@ impl Plan {
         let hops = underlay.hops(key);
         let (endpoint, _) = self.endpoint(naming, EndpointKey::Tunnel(key), Rest { speaks: true, ..Rest::default() });
         self.tables.endpoints[endpoint.index()].way =
-            Way::Tunnel(Box::new(Tunnel { remote: key.remote, encap: key.encap, hops }));
-        self.tables.sources.insert(key, endpoint);
+            Way::Tunnel(Box::new(Tunnel { remote: key.remote, encap: key.encap, vni: key.vni, hops }));
+        match key.vni {
+            None => self.tables.sources.insert(key, endpoint),
+            Some(_) => self.keyed.push(key),
+        }
         self.tunnels.insert(key, endpoint);
         if underlay.asks_for(key.remote) {
             self.next_hops.insert(key.remote);
@@ -171,12 +177,12 @@ impl Plan {
         segment: &config::types::Segment,
     ) -> Option<EndpointId> {
         let Flood::Group { group, port } = segment.flood else { return None };
-        let (key, port) = (TunnelKey { remote: group, encap: segment.encap }, PortId(port as u8));
+        let (key, port) = (TunnelKey { remote: group, encap: segment.encap, vni: None }, PortId(port as u8));
         let (endpoint, new) = self.endpoint(naming, EndpointKey::Group(key, port), Rest::default());
         if new {
             let hops = underlay.group_hop(key, port).into_iter().collect();
             self.tables.endpoints[endpoint.index()].way =
-                Way::Tunnel(Box::new(Tunnel { remote: group, encap: segment.encap, hops }));
+                Way::Tunnel(Box::new(Tunnel { remote: group, encap: segment.encap, vni: None, hops }));
             self.groups.insert((port, group));
         }
         Some(endpoint)
@@ -219,9 +225,24 @@ impl Plan {
             for (encap, vni) in segments::numbers(segment) {
                 self.tables.vnis.insert(encap, vni.value(), id);
             }
+            self.keys(segment, id);
         }
         self.tables.floods = floods.finish();
         self.tables.ages = ages.finish();
+    }
+
+    /// VTEPs with a number of their own for a segment: what they send with it, or with the segment's, is the segment's.
+    fn keys(&mut self, segment: &config::types::Segment, id: SegmentId) {
+        let flood = if let Flood::Vteps(remotes) = &segment.flood { &remotes[..] } else { &[] };
+        for &remote in flood.iter().chain(&segment.known) {
+            let Some(own) = remote.vni else { continue };
+            let endpoint = self.tunnels[&key(remote)];
+            let numbers = segments::numbers(segment).filter(|(encap, _)| *encap == remote.encap);
+            self.tables.keyed.insert((remote.encap, own.value(), remote.address), (id, endpoint));
+            for (encap, vni) in numbers {
+                self.tables.keyed.insert_too((encap, vni.value(), remote.address), (id, endpoint));
+            }
+        }
     }
 
     /// The operator's MACs, by the numbers of this plan.

@@ -18,7 +18,8 @@ impl Plan {
             self.strangers.insert(key);
         }
         self.tables.sources = Sources::default();
-        self.tunnels.iter().for_each(|(&key, &endpoint)| self.tables.sources.insert(key, endpoint));
+        let plain = self.tunnels.iter().filter(|(key, _)| key.vni.is_none());
+        plain.for_each(|(&key, &endpoint)| self.tables.sources.insert(key, endpoint));
     }
 
     fn dismiss(&mut self, key: TunnelKey, naming: &mut Naming) {

@@ -129,7 +129,7 @@ impl Control {
             let mut ids: Vec<EndpointId> = match &segment.flood {
                 Flood::Vteps(remotes) => remotes.iter().map(|&remote| self.plan.tunnels[&key(remote)]).collect(),
                 Flood::Group { group, port } => {
-                    let key = TunnelKey { remote: *group, encap: segment.encap };
+                    let key = TunnelKey { remote: *group, encap: segment.encap, vni: None };
                     let group = EndpointKey::Group(key, crate::frame::PortId(*port as u8));
                     self.naming.endpoints.find(&group).map(EndpointId).into_iter().collect()
                 }

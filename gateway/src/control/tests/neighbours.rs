@@ -39,6 +39,7 @@ impl Gateway {
             known: Vec::new(),
             learns_from_tunnels: true,
             answers: false,
+            keys: Default::default(),
         };
         let change = Change { segments: Some(vec![segment]), ..Change::default() };
         self.control.overlay(Controller::Ovsdb, change, self.now);

@@ -10,7 +10,7 @@ use crate::control::overlay::{
     Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Part, Refusal, RemoteMac,
 };
 use crate::control::testing::{Gateway, address, mac};
-use crate::tables::{FdbKey, Origin};
+use crate::tables::{FdbKey, Origin, TunnelKey, Way};
 
 const FIRST: Number = number(500);
 
@@ -39,6 +39,7 @@ fn segment(number: Number, flood: OverlayFlood) -> OverlaySegment {
         known: Vec::new(),
         learns_from_tunnels: true,
         answers: false,
+        keys: Default::default(),
     }
 }
 
@@ -391,4 +392,36 @@ fn a_controllers_own_segment_answers_for_the_addresses_that_it_tells() {
     gateway.round();
     assert_eq!(answers(&gateway), own(false));
     assert!(gateway.control.bindings.entry(id, address("192.168.7.21")).is_none());
+}
+
+/// Its tunnel is another endpoint of the same address: next hops reach both, and MACs behind it are behind that one.
+#[test]
+fn a_vtep_with_a_number_of_its_own_is_an_endpoint_of_its_own() {
+    let office =
+        OFFICE.replace(r#"underlay: {via: {mac: "02:00:00:00:00:99"}}"#, "underlay: {addresses: 10.0.0.11/24}");
+    let mut gateway = Gateway::new(&office);
+    let keys = [(address("10.0.0.12"), Vni::new(7).expect("24 bits"))].into();
+    let wanted = OverlaySegment { keys, ..segment(FIRST, all(&["10.0.0.12"])) };
+    gateway.says(Controller::Ovsdb, Some(vec![wanted.clone()]), macs(FIRST, &[(7, Some("10.0.0.12"))]));
+    let key = TunnelKey { remote: address("10.0.0.12"), encap: Encap::Vxlan, vni: Vni::new(7) };
+    let (plain, keyed) = (gateway.tunnel("10.0.0.12", Encap::Vxlan), gateway.control.plan.tunnels.get(&key).copied());
+    let (plain, keyed) = (plain.expect("the file's"), keyed.expect("the controller's"));
+    assert_ne!(plain, keyed);
+    let mac = gateway.numbered(FIRST, 7).expect("it is there");
+    assert_eq!(gateway.agreed(mac).map(|(at, _)| at), Some(keyed));
+    gateway.resolve("10.0.0.12", &[(0, Some(Mac([2; 6])))]);
+    for id in [plain, keyed] {
+        let tables = &gateway.cores[1].tables;
+        let Way::Tunnel(tunnel) = &tables.endpoints[id.index()].way else { panic!("a tunnel") };
+        assert_eq!((tunnel.hops.len(), tunnel.vni.is_some()), (1, id == keyed));
+    }
+    let find = |gateway: &Gateway, vni| gateway.cores[0].tables.keyed.find(Encap::Vxlan, vni, key.remote);
+    assert_eq!(find(&gateway, 7), Some((mac.segment(), keyed)));
+    assert_eq!(find(&gateway, 500), find(&gateway, 7));
+    assert_eq!(find(&gateway, 100), None, "the file's VNI is none of this");
+    // The same VTEP without a number of its own.
+    let plainly = OverlaySegment { keys: Default::default(), ..wanted };
+    gateway.says(Controller::Ovsdb, Some(vec![plainly]), Vec::new());
+    assert_eq!(gateway.agreed(mac).map(|(at, _)| at), Some(plain));
+    assert_eq!(find(&gateway, 7), None);
 }

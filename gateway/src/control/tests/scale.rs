@@ -15,7 +15,7 @@ const VTEPS: u32 = 4_096;
 
 fn vtep(number: u32) -> Remote {
     let address = IpAddr::V4(Ipv4Addr::from(0x0a01_0000 + number % VTEPS));
-    Remote { address, encap: Encap::Vxlan }
+    Remote { address, encap: Encap::Vxlan, vni: None }
 }
 
 /// Every segment with eight VTEPs and four static MACs; the first 4,094 with a VLAN on srv1.

@@ -357,6 +357,7 @@ impl Fabric {
             known: known.collect(),
             learns_from_tunnels: false,
             answers: false,
+            keys: Default::default(),
         }
     }
 }

@@ -150,7 +150,53 @@ fn keys_of_locators_number_a_logical_switch_that_has_none() {
     let wanted = wanted(&db);
     assert!(wanted.segments[&number(9)].keyed_locators);
     assert_eq!(wanted.macs.keys().collect::<Vec<_>>(), [&(number(9), mac(0x21))]);
-    assert!(why(&wanted).contains("several keys in one logical switch: 9 is used, not 12"), "{}", why(&wanted));
+    let said = why(&wanted);
+    assert!(said.contains("several keys for 192.0.2.9 in one logical switch: 9 is used, not 12"), "{said}");
+}
+
+/// A logical switch without a key, and VTEPs with one each.
+#[test]
+fn every_locator_may_have_a_key_of_its_own() {
+    let mut db = database();
+    let keyless = |name: &str| json!({"name": name, "tunnel_key": ["set", []], "replication_mode": "source_node"});
+    put(&mut db, "Logical_Switch", "ls", keyless("ls"));
+    put(&mut db, "Logical_Switch", "l2", keyless("l2"));
+    put(&mut db, "Logical_Switch", "l3", json!({"name": "l3", "tunnel_key": 40}));
+    let bindings = json!(["map", [[7, "@l2"], [8, "@l3"]]]);
+    put(&mut db, "Physical_Port", "p2", json!({"name": "srv2", "vlan_bindings": bindings}));
+    for (name, address, key) in
+        [("a9", "2", 9), ("b12", "3", 12), ("b13", "3", 13), ("a12", "2", 12), ("c40", "4", 40), ("d0", "5", 0)]
+    {
+        let address = format!("192.0.2.{address}");
+        let columns = json!({"dst_ip": address, "encapsulation_type": "vxlan_over_ipv4", "tunnel_key": key});
+        put(&mut db, "Physical_Locator", name, columns);
+    }
+    remote(&mut db, "u1", "02:00:00:00:00:21", "a9", "");
+    unknown(&mut db, &["a9", "b12", "c40", "d0"]);
+    for (name, mac, locator) in [("v1", "31", "b13"), ("v2", "32", "a12"), ("v3", "33", "b12")] {
+        let mac = format!("02:00:00:00:00:{mac}");
+        let columns = json!({"MAC": mac, "logical_switch": "@l2", "locator": format!("@{locator}"), "ipaddr": ""});
+        put(&mut db, "Ucast_Macs_Remote", name, columns);
+    }
+    let wanted = wanted(&db);
+    let keys = |vni: u32| {
+        let keys = &wanted.segments[&number(vni)].keys;
+        keys.iter().map(|(vtep, key)| format!("{vtep} {key}")).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(9), ["192.0.2.3 12"], "the lowest key is the switch's");
+    assert_eq!(wanted.segments[&number(9)].flood, OverlayFlood::All(vec![ip("192.0.2.2"), ip("192.0.2.3")]));
+    assert_eq!(keys(12), ["192.0.2.3 13"]);
+    assert_eq!(wanted.macs[&(number(12), mac(0x32))], ip("192.0.2.2"), "VNI 12 of another VTEP is another");
+    let said = why(&wanted);
+    for expected in [
+        "several keys for 192.0.2.3 in one logical switch: 13 is used, not 12",
+        "VNI 40 of 192.0.2.4 is that of the logical switch l3 already",
+        "the key 0 of its locator is no VNI",
+    ] {
+        assert!(said.contains(expected), "no '{expected}' in\n{said}");
+    }
+    let own = wanted.overlay().into_iter().find(|segment| segment.number == number(9)).expect("it is there");
+    assert_eq!(own.keys.values().map(|vni| vni.value()).collect::<Vec<_>>(), [12]);
 }
 
 /// OVN writes an IPv6 hypervisor as vxlan_over_ipv4.

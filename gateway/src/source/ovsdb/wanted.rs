@@ -81,6 +81,8 @@ pub struct Segment {
     pub known: BTreeSet<IpAddr>,
     /// Its number is its locators': ours has one, too.
     pub keyed_locators: bool,
+    /// Of those the keys that are not its number.
+    pub keys: BTreeMap<IpAddr, Vni>,
 }
 
 /// What the database wants of us.
@@ -104,7 +106,14 @@ impl Wanted {
     /// Works it out. `None`: the database does not know this gateway (yet).
     pub fn of(replica: &Replica, facts: &Facts) -> Option<Self> {
         let ours = replica.physical_switches.values().find(|switch| *switch.name == *facts.name)?;
-        let mut work = Work { replica, facts, wanted: Self::default(), numbers: HashMap::new(), bound: HashMap::new() };
+        let mut work = Work {
+            replica,
+            facts,
+            wanted: Self::default(),
+            numbers: HashMap::new(),
+            bound: HashMap::new(),
+            keyed: HashMap::new(),
+        };
         work.number();
         let mut ports: Vec<(Uuid, &PhysicalPort)> =
             ours.ports.iter().filter_map(|uuid| Some((*uuid, replica.ports.get(uuid)?))).collect();
@@ -129,6 +138,7 @@ impl Wanted {
             name: segment.name.clone(),
             attachments: segment.attachments.keys().copied().collect(),
             flood: segment.flood.clone(),
+            keys: segment.keys.clone(),
             known: segment.known.iter().copied().collect(),
             learns_from_tunnels: true,
             answers: told.contains(&number),
@@ -146,6 +156,9 @@ impl Wanted {
                 self.segments.entry(number).or_insert_with(|| Segment { attachments: BTreeMap::new(), ..old.clone() });
             new.attachments.append(&mut old.attachments);
             new.known.extend(old.known);
+            for (vtep, key) in old.keys {
+                new.keys.entry(vtep).or_insert(key);
+            }
             if new.flood == OverlayFlood::All(Vec::new()) {
                 new.flood = old.flood;
             }
@@ -167,6 +180,8 @@ struct Work<'a> {
     numbers: HashMap<Uuid, Result<(Number, bool), String>>,
     /// Where each tag of each port leads.
     bound: HashMap<PortTag, Number>,
+    /// Which number each VTEP has with each VNI, where keys are the locators'.
+    keyed: HashMap<(IpAddr, Vni), Number>,
 }
 
 impl<'a> Work<'a> {
@@ -207,7 +222,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// For logical switches without a key: the lowest key of the locators that their MACs are behind.
+    /// For logical switches without a key: the lowest of the locators that they name which is a VNI.
     fn keys_of_locators(&self) -> HashMap<Uuid, i64> {
         let keyless = |switch: &Uuid| self.replica.switches.get(switch).is_some_and(|switch| switch.key.is_none());
         let sets = &self.replica.sets;
@@ -218,7 +233,8 @@ impl<'a> Work<'a> {
         let ucast = self.replica.ucast_remote.values().filter(|row| keyless(&row.switch));
         let mut keys = HashMap::new();
         for (switch, locator) in ucast.map(|row| (row.switch, row.locator)).chain(mcast) {
-            let Some(key) = self.replica.locators.get(&locator).and_then(|locator| locator.key) else { continue };
+            let key = self.replica.locators.get(&locator).and_then(|locator| locator.key);
+            let Some(key) = key.filter(|key| (1..=i64::from(Vni::MAX)).contains(key)) else { continue };
             keys.entry(switch).and_modify(|lowest: &mut i64| *lowest = key.min(*lowest)).or_insert(key);
         }
         keys
@@ -270,6 +286,7 @@ impl<'a> Work<'a> {
             flood: OverlayFlood::All(Vec::new()),
             known: BTreeSet::new(),
             keyed_locators,
+            keys: BTreeMap::new(),
         }))
     }
 
@@ -331,21 +348,54 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The address of a locator, which must have the key of the segment where keys are the locators'.
+    /// The VTEP of a locator; `keyed` is its segment where keys are the locators'.
     fn vtep(&mut self, locator: Uuid, keyed: Option<Number>) -> Result<IpAddr, String> {
         let Locator { address, encapsulation, key } =
             self.replica.locators.get(&locator).ok_or("its locator is missing")?;
         if **encapsulation != *"vxlan_over_ipv4" {
             return Err(format!("the encapsulation {encapsulation} is not known"));
         }
-        if let (Some(number), Some(key)) = (keyed, key)
-            && i64::from(number.vni.value()) != *key
-        {
-            return Err(format!("locators of several keys in one logical switch: {} is used, not {key}", number.vni));
-        }
         let vtep = self.facts.vtep(address)?;
+        if let Some(number) = keyed {
+            let key = key.unwrap_or(i64::from(number.vni.value()));
+            self.key(vtep, number, key)?;
+        }
         self.wanted.remotes.insert(locator);
         Ok(vtep)
+    }
+
+    /// Gives a VTEP its number for a segment. Of one VTEP a number leads to one segment, and a segment to one number.
+    fn key(&mut self, vtep: IpAddr, number: Number, key: i64) -> Result<(), String> {
+        let vni = u32::try_from(key).ok().filter(|key| *key > 0).and_then(Vni::new);
+        let vni = vni.ok_or_else(|| format!("the key {key} of its locator is no VNI: use 1 to {}", Vni::MAX))?;
+        let other = |other: Number| {
+            let name = self.wanted.segments.get(&other).map_or("another", |segment| &segment.name);
+            format!("VNI {vni} of {vtep} is that of the logical switch {name} already")
+        };
+        let of_switch = Number { vni, ..number };
+        if of_switch != number && self.wanted.segments.get(&of_switch).is_some_and(|segment| !segment.keyed_locators) {
+            return Err(other(of_switch));
+        }
+        if let Some(&taken) = self.keyed.get(&(vtep, vni)).filter(|taken| **taken != number) {
+            return Err(other(taken));
+        }
+        let segment = self.wanted.segments.get_mut(&number).ok_or("its logical switch has no place here")?;
+        let used = segment.keys.get(&vtep).copied();
+        let used = used.or_else(|| (self.keyed.get(&(vtep, number.vni)) == Some(&number)).then_some(number.vni));
+        match used {
+            Some(used) if used != vni => {
+                return Err(format!(
+                    "locators of several keys for {vtep} in one logical switch: {used} is used, not {vni}"
+                ));
+            }
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        if vni != number.vni {
+            segment.keys.insert(vtep, vni);
+        }
+        self.keyed.insert((vtep, vni), number);
+        Ok(())
     }
 
     fn floods(&mut self) {
