@@ -16,7 +16,7 @@ use gateway::tables::{Fdb, FdbKey};
 
 use super::clock::{cycles, hertz};
 use super::job::{Job, Way};
-use super::rounds::{Sample, Subject, batches};
+use super::rounds::{Sample, Subject, batches, uninterrupted};
 use super::site::{End, Site};
 
 /// Numbers of stations that nobody has seen begin here.
@@ -208,7 +208,8 @@ impl<D: Driver> Case<D> {
     }
 
     /// The same with a stop watch at each stage.
-    fn timed_batch(&mut self, costs: &mut Costs) {
+    fn timed_batch(&mut self) -> Costs {
+        let mut costs = Costs::default();
         self.fill();
         let mut driver = self.driver.borrow_mut();
         let Self { batch, shard, out, meter, .. } = self;
@@ -216,19 +217,22 @@ impl<D: Driver> Case<D> {
         let first = meter.start();
         pipeline::process_timed(batch, shard, driver.pool(), out, meter);
         meter.burst(frames, first);
-        meter.end(began, true, costs);
+        meter.end(began, true, &mut costs);
         drop(driver);
         self.settle();
+        costs
     }
 }
 
 impl<D: Driver> Subject for Case<D> {
     fn window(&mut self, length: u64) -> Sample {
         let sample = batches(length * 2 / 3, || self.batch());
-        let (mut costs, began) = (Costs::default(), cycles());
-        while costs.frames == 0 || cycles() - began < length / 3 {
-            self.timed_batch(&mut costs);
+        let (mut timed, began) = (Vec::new(), cycles());
+        while timed.len() < 3 || cycles() - began < length / 3 {
+            timed.push(self.timed_batch());
         }
+        let mut costs = Costs::default();
+        uninterrupted(&mut timed, |costs| costs.burst_cycles).iter().for_each(|one| costs.merge(one));
         let left = costs.frames as f64 * self.crowd.job.copies() as f64;
         let stages = [Stage::Classify, Stage::Learn, Stage::Lookup, Stage::Forward];
         let stages = stages.map(|stage| (stage.label(), costs.stages[stage as usize] as f64 / left));

@@ -51,16 +51,23 @@ pub fn batches(cycles: u64, mut batch: impl FnMut() -> (usize, u64)) -> Sample {
     while took.len() < 3 || clock::cycles() - began < cycles {
         took.push(batch());
     }
-    took.sort_unstable_by_key(|(_, cycles)| *cycles);
-    let most = took[took.len() / 2].1.max(1) * INTERRUPTED;
-    let kept = took.partition_point(|(_, cycles)| *cycles <= most);
-    let (units, spent) = took[..kept].iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let kept = uninterrupted(&mut took, |(_, cycles)| *cycles);
+    let (units, spent) = kept.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let kept = kept.len();
     Sample {
         cycles: spent as f64 / units as f64,
         stages: Vec::new(),
         batches: took.len(),
         interrupted: took.len() - kept,
     }
+}
+
+/// Those of some batches that were not interrupted; `cycles` says how long one took.
+pub fn uninterrupted<T>(batches: &mut [T], cycles: impl Fn(&T) -> u64) -> &[T] {
+    batches.sort_by_key(&cycles);
+    let most = batches.get(batches.len() / 2).map_or(0, &cycles).max(1) * INTERRUPTED;
+    let kept = batches.partition_point(|batch| cycles(batch) <= most);
+    &batches[..kept]
 }
 
 /// A line of the table.
