@@ -8,8 +8,11 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use config::types::Mac;
-use gateway::control::{Control, PortFacts};
-use gateway::tables::Fdb;
+use gateway::control::{Control, Event, PortFacts};
+use gateway::link::{Link, Report};
+use gateway::sim::{HeapFrame, SimDriver};
+use gateway::tables::{Binding, Fdb, FdbEntry, FdbKey, Origin, Tables};
+use gateway::worker::{Handoff, Worker};
 use rustix::time::{ClockId, clock_gettime};
 
 /// VLANs of a port.
@@ -68,7 +71,38 @@ fn measure(size: &Size, text: &str) {
     other.segments[0].flood_unknown = false;
     step("plan: what is different", || assert_eq!(config::differences(&loaded.model, &other).len(), 1));
     step("reload: the whole configuration", || control.reload(other, 1).expect("it can change"));
-    drop(tables);
+    storm(&mut control, &tables, fdb);
+}
+
+/// MACs that servers bring all at once: the rulings, the telling, and the core that hears.
+fn storm(control: &mut Control, tables: &Tables, fdb: Fdb) {
+    const MACS: u64 = 8_000;
+    let Binding::Attachment(ingress) = tables.ports[1].customer[1] else { panic!("a VLAN of the first server's port") };
+    let entry = FdbEntry::new(ingress.from.endpoint(), ingress.from.generation(), Origin::Fresh);
+    let keys = (0..MACS).map(|number| FdbKey::from_word(ingress.segment, 0x0600_0000_0000 + number));
+    let link = Link::<HeapFrame>::with_sizes(2 * MACS as usize, 1);
+    control.feed(0, &link.updates);
+    step("8,000 MACs learned: the rulings", || {
+        for key in keys {
+            control.handle(Event::Report { core: 0, report: Report::Learned { key, entry } }, 2);
+        }
+        control.settle(2);
+    });
+    step("the same: a core is told", || assert!(control.feed(0, &link.updates) >= MACS as usize));
+    let handoff = Handoff { to: Vec::new(), from: Vec::new() };
+    let driver = SimDriver::new(0, 16);
+    let mut worker = Worker::new(driver, Box::new(tables.clone()), fdb, link.clone(), handoff, 32, 32);
+    step("the same: the core hears", || {
+        while !link.updates.is_empty() {
+            worker.turn(3);
+            while link.reports.take().is_some() {}
+        }
+    });
+    step("the same: forgotten", || {
+        while control.known_macs() > worker.shard().fdb.len() - MACS as usize {
+            control.handle(Event::Tick, 4_000_000_000_000);
+        }
+    });
 }
 
 fn step<T>(what: &str, work: impl FnOnce() -> T) -> T {
