@@ -1,5 +1,9 @@
 //! The laboratory itself, without a gateway: what the peers do among themselves they can do with us.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use crate::bytes::{self, BROADCAST, Outer, mac};
 use crate::lab::{self, Lab, run};
 
@@ -27,9 +31,20 @@ fn a_server_speaks_with_its_tag_on_the_trunk() {
     let trunk = lab::Wire::open(&lab.gw(), "srv1");
     let sender = mac(2);
     let request = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &sender, &[192, 168, 7, 2], &[0; 6], &[192, 168, 7, 1]].concat();
-    trunk.send(&bytes::vlan(&bytes::ethernet(BROADCAST, sender, 0x0806, &request), 10));
-    trunk.expect("the answer in VLAN 10", |frame| {
-        (frame[..6] == sender && frame[12..18] == [0x81, 0, 0, 10, 8, 6] && frame[24..26] == [0, 2]).then_some(())
+    let request = bytes::vlan(&bytes::ethernet(BROADCAST, sender, 0x0806, &request), 10);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // The switch may not forward yet when the first one comes.
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                trunk.send(&request);
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let _end = lab::End(&done);
+        trunk.expect("the answer in VLAN 10", |frame| {
+            (frame[..6] == sender && frame[12..18] == [0x81, 0, 0, 10, 8, 6] && frame[24..26] == [0, 2]).then_some(())
+        });
     });
     drop(server);
 }
