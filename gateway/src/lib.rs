@@ -22,7 +22,6 @@ pub mod rights;
 pub mod say;
 pub mod shard;
 pub mod sim;
-mod simd;
 pub mod source;
 pub mod tables;
 pub mod tap;

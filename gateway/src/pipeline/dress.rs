@@ -74,24 +74,29 @@ impl Dress {
         Self::Outer(Outer::new(template, tunnel, segment, &fixed, tables))
     }
 
-    /// Puts it on in place of what the frame wears, and says through which port it leaves.
+    /// The port that who wears it leaves through.
+    #[inline(always)]
+    pub fn port(&self) -> PortId {
+        match self {
+            Self::Outer(outer) => outer.port(),
+            Self::Tags(tagging) => tagging.port(),
+            Self::Nothing(_) => PortId(0),
+        }
+    }
+
+    /// Puts it on a tenant's frame that wears nothing, and says through which port it leaves.
     ///
     /// # Errors
     ///
-    /// Why it cannot; what is left to be taken off is in `worn`.
-    #[inline(always)]
-    pub fn put_on<F: Frame>(
-        &self,
-        frame: &mut F,
-        worn: &mut Worn,
-        arrival: &Arrival,
-        tables: &Tables,
-    ) -> Result<PortId, DropReason> {
+    /// Why it cannot.
+    pub fn put_on<F: Frame>(&self, frame: &mut F, arrival: &Arrival, tables: &Tables) -> Result<PortId, DropReason> {
+        let (len, worn) = (frame.len(), &mut Worn::NOTHING.clone());
         match self {
-            Self::Outer(outer) => outer.put_on(frame, worn, arrival, tables),
-            Self::Tags(tagging) => tagging.put_on(frame, worn, arrival.priority),
-            Self::Nothing(reason) => Err(*reason),
+            Self::Outer(outer) => outer.put_on(frame, worn, arrival, len, tables)?,
+            Self::Tags(tagging) => tagging.put_on(frame, worn, arrival.priority, len)?,
+            Self::Nothing(reason) => return Err(*reason),
         }
+        Ok(self.port())
     }
 }
 

@@ -6,118 +6,179 @@ use super::outbox::{HOST, Outbox};
 use super::worn::Worn;
 use super::{lost, suppress, too_big};
 use crate::batch::{Aim, Arrival, Batch, Kind};
-use crate::counters::Tally;
+use crate::counters::{Counters, Tally};
 use crate::driver::BURST;
 use crate::frame::{Frame, Pool, PortId};
 use crate::link::HostFrame;
 use crate::notes::Concern;
 use crate::shard::Shard;
-use crate::tables::{Endpoint, EndpointId, FdbEntry, Place, Segment, SegmentId, Tables, Way};
+use crate::tables::{Endpoint, EndpointId, FdbEntry, Segment, Tables, Way};
 use crate::verdict::DropReason;
 use crate::wire::{ethernet, ip};
 
 /// Forwards, floods, hands to the host or drops every frame of the batch.
 #[inline(never)]
 pub fn forward<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
-    let Batch { port, frames, kinds, arrivals, found } = batch;
+    let mut exits = [Exit::Open; BURST];
+    let only = dress(batch, &mut exits, shard, &mut out.identification);
+    let Batch { port, frames, kinds, arrivals, found, .. } = batch;
+    if let Some(only) = only
+        && out.send_all(only, frames)
+    {
+        return;
+    }
     let port = *port;
-    let mut run = Run::default();
-    for (lane, mut frame) in frames.drain(..).enumerate() {
+    for (lane, frame) in frames.drain(..).enumerate() {
         // A batch has no more lanes than that: it spares a check.
         let lane = lane % BURST;
         let arrival = &arrivals[lane];
-        let (Kind::Bridge, Some(entry)) = (kinds[lane], found[lane]) else {
-            other(frame, kinds[lane], arrival, port, shard, pool, out);
+        match exits[lane] {
+            Exit::Port { exit, bytes } => {
+                if let Err(frame) = out.send(exit, frame) {
+                    let to = found[lane].map_or(EndpointId::NONE, FdbEntry::endpoint);
+                    take_back(arrival, to, bytes, shard);
+                    give_up(frame, DropReason::TxFull, arrival, exit, to, shard, out);
+                }
+            }
+            Exit::Refused(reason) => {
+                let to = found[lane].map_or(EndpointId::NONE, FdbEntry::endpoint);
+                give_up(frame, reason, arrival, port, to, shard, out);
+            }
+            Exit::Open => other(frame, kinds[lane], arrival, found[lane], port, shard, pool, out),
+        }
+    }
+}
+
+/// Where a frame leaves.
+#[derive(Clone, Copy, Debug)]
+enum Exit {
+    /// Nowhere yet: the FDB names no endpoint for it, or it is not bridged.
+    Open,
+    /// Through this port, dressed; with so many bytes of tenant's frame, counted.
+    Port { exit: PortId, bytes: u32 },
+    /// It cannot go where it should; it wears nothing.
+    Refused(DropReason),
+}
+
+/// Dresses the frames that go to the one endpoint that the FDB names, and counts them, run by run: frames in a row that go
+/// the same way put on the same. Returns the port that they all leave through, if there is one and they are all.
+#[inline(always)]
+fn dress<F: Frame>(
+    batch: &mut Batch<F>,
+    exits: &mut [Exit; BURST],
+    shard: &mut Shard,
+    identification: &mut u16,
+) -> Option<PortId> {
+    let Batch { frames, kinds, arrivals, found, .. } = batch;
+    let Shard { tables, counters, .. } = shard;
+    let (mut only, mut all) = (None, true);
+    let mut lane = 0;
+    while lane < frames.len().min(BURST) {
+        let (arrival, kind) = (&arrivals[lane], kinds[lane]);
+        let way = found[lane]
+            .filter(|_| kind == Kind::Bridge)
+            .and_then(|entry| Some((entry, reach(arrival, entry, tables)?)));
+        let Some((entry, endpoint)) = way else {
+            all = false;
+            lane += 1;
             continue;
         };
-        cut_padding(&mut frame, arrival);
-        let mut worn = Worn::by(arrival);
-        if !run.takes(arrival, entry) {
-            run.count(shard);
-            run = match reach(arrival, entry, &shard.tables) {
-                Some(endpoint) => {
-                    let dress = Dress::of(&frame, worn, arrival, endpoint, &shard.tables, &mut out.identification);
-                    Run::new(arrival, entry, dress)
-                }
-                None => {
-                    elsewhere(frame, arrival, Some(entry), port, shard, pool, out);
-                    run = Run::default();
-                    continue;
-                }
-            };
-        }
-        let bytes = frame.len() - worn.bytes();
-        run.came.add(bytes);
-        let dressed = run.dress.put_on(&mut frame, &mut worn, arrival, &shard.tables);
-        if !send(frame, dressed, worn, arrival, port, entry.endpoint(), shard, out) {
-            run.lost.add(bytes);
-        }
+        let (dress, open) = Dress::of(&frames[lane], Worn::by(arrival), arrival, endpoint, tables, identification);
+        let alike = |at: &usize| {
+            let same = kinds[*at] == Kind::Bridge && found[*at].is_some_and(|other| other.place() == entry.place());
+            same && arrivals[*at].place == arrival.place && arrivals[*at].segment() == arrival.segment()
+        };
+        let end = if open {
+            (lane + 1..frames.len().min(BURST)).find(|at| !alike(at)).unwrap_or(frames.len().min(BURST))
+        } else {
+            lane + 1
+        };
+        let lanes = frames[lane..end].iter_mut().zip(&arrivals[lane..end]).zip(&mut exits[lane..end]);
+        let done = match &dress {
+            Dress::Outer(outer) => {
+                put_on(lanes, outer.port(), |frame, worn, arrival, len| outer.put_on(frame, worn, arrival, len, tables))
+            }
+            Dress::Tags(tagging) => put_on(lanes, tagging.port(), |frame, worn, arrival, len| {
+                tagging.put_on(frame, worn, arrival.priority, len)
+            }),
+            Dress::Nothing(reason) => put_on(lanes, PortId(0), |_, _, _, _| Err(*reason)),
+        };
+        count(arrival, entry.endpoint(), done, counters);
+        all &= done.came.frames == done.left.frames && only.is_none_or(|port| port == dress.port());
+        only = Some(dress.port());
+        lane = end;
     }
-    run.count(shard);
+    only.filter(|_| all)
 }
 
-/// Frames in a row that go the same way: they put on the same, and are counted together.
-struct Run {
-    segment: SegmentId,
-    from: Place,
-    to: Place,
-    /// Others may join.
-    open: bool,
+/// Frames in a row that went the same way.
+#[derive(Clone, Copy)]
+struct Done {
     came: Tally,
-    lost: Tally,
-    dress: Dress,
+    left: Tally,
 }
 
-impl Default for Run {
-    fn default() -> Self {
-        Self {
-            segment: SegmentId::default(),
-            from: Place::NONE,
-            to: Place::NONE,
-            open: false,
-            came: Tally::default(),
-            lost: Tally::default(),
-            dress: Dress::Nothing(DropReason::NoDestination),
-        }
-    }
-}
-
-impl Run {
-    #[inline(always)]
-    fn new(arrival: &Arrival, entry: FdbEntry, (dress, open): (Dress, bool)) -> Self {
-        let (segment, from, to) = (arrival.segment(), arrival.place, entry.place());
-        Self { segment, from, to, open, dress, came: Tally::default(), lost: Tally::default() }
-    }
-
-    #[inline(always)]
-    fn takes(&self, arrival: &Arrival, entry: FdbEntry) -> bool {
-        self.to == entry.place() && self.from == arrival.place && self.segment == arrival.segment() && self.open
-    }
-
-    /// Counts its frames.
-    #[inline(never)]
-    fn count(&self, shard: &mut Shard) {
-        let counters = &mut shard.counters;
-        let left = self.came.without(self.lost);
-        if let Some(flow) = counters.segments.get_mut(self.segment.index()) {
-            flow.rx.merge(self.came);
-            flow.tx.merge(left);
-        }
-        if let Some(flow) = counters.endpoints.get_mut(self.from.endpoint().index()) {
-            flow.rx.merge(self.came);
-        }
-        if let Some(flow) = counters.endpoints.get_mut(self.to.endpoint().index()) {
-            flow.tx.merge(left);
-        }
-    }
-}
-
-/// What is not for an endpoint that the FDB names.
 #[inline(never)]
+fn put_on<'a, F: Frame>(
+    lanes: impl Iterator<Item = ((&'a mut F, &'a Arrival), &'a mut Exit)>,
+    exit: PortId,
+    dress: impl Fn(&mut F, &mut Worn, &Arrival, usize) -> Result<(), DropReason>,
+) -> Done {
+    let mut done = Done { came: Tally::default(), left: Tally::default() };
+    for ((frame, arrival), place) in lanes {
+        cut_padding(frame, arrival);
+        let mut worn = Worn::by(arrival);
+        let bytes = frame.len() - worn.bytes();
+        done.came.add(bytes);
+        match dress(frame, &mut worn, arrival, bytes) {
+            Ok(()) => {
+                done.left.add(bytes);
+                *place = Exit::Port { exit, bytes: bytes as u32 };
+            }
+            Err(reason) => {
+                worn.off(frame);
+                *place = Exit::Refused(reason);
+            }
+        }
+    }
+    done
+}
+
+/// Counts frames that came in, and those of them that leave.
+#[inline(always)]
+fn count(arrival: &Arrival, to: EndpointId, done: Done, counters: &mut Counters) {
+    if let Some(flow) = counters.segments.get_mut(arrival.segment().index()) {
+        flow.rx.merge(done.came);
+        flow.tx.merge(done.left);
+    }
+    if let Some(flow) = counters.endpoints.get_mut(arrival.from().index()) {
+        flow.rx.merge(done.came);
+    }
+    if let Some(flow) = counters.endpoints.get_mut(to.index()) {
+        flow.tx.merge(done.left);
+    }
+}
+
+/// A frame that was counted as leaving did not.
+#[cold]
+fn take_back(arrival: &Arrival, to: EndpointId, bytes: u32, shard: &mut Shard) {
+    let one = Tally { frames: 1, bytes: u64::from(bytes) };
+    if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
+        flow.tx = flow.tx.without(one);
+    }
+    if let Some(flow) = shard.counters.endpoints.get_mut(to.index()) {
+        flow.tx = flow.tx.without(one);
+    }
+}
+
+/// What does not go to an endpoint that the FDB names.
+#[inline(never)]
+#[allow(clippy::too_many_arguments)] // It is the caller's second half.
 fn other<P: Pool>(
     mut frame: P::Frame,
     kind: Kind,
     arrival: &Arrival,
+    found: Option<FdbEntry>,
     port: PortId,
     shard: &mut Shard,
     pool: &mut P,
@@ -128,7 +189,7 @@ fn other<P: Pool>(
         Kind::Host { tags } => host(frame, tags, port, shard, out),
         Kind::Bridge | Kind::Open => {
             cut_padding(&mut frame, arrival);
-            elsewhere(frame, arrival, None, port, shard, pool, out);
+            elsewhere(frame, arrival, found, port, shard, pool, out);
         }
     }
 }
@@ -259,32 +320,6 @@ fn crosses(arrival: &Arrival, to: &Endpoint, tables: &Tables) -> bool {
     groups[tunnel.encap as usize] != arrival.group
 }
 
-/// Queues a frame that has been dressed, or drops it; false when it was dropped.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)] // It is the caller's second half.
-fn send<F: Frame>(
-    mut frame: F,
-    dressed: Result<PortId, DropReason>,
-    worn: Worn,
-    arrival: &Arrival,
-    port: PortId,
-    to: EndpointId,
-    shard: &mut Shard,
-    out: &mut Outbox<F>,
-) -> bool {
-    match dressed {
-        Ok(exit) => match out.send(exit, frame) {
-            Ok(()) => return true,
-            Err(frame) => give_up(frame, DropReason::TxFull, arrival, exit, to, shard, out),
-        },
-        Err(reason) => {
-            worn.off(&mut frame);
-            give_up(frame, reason, arrival, port, to, shard, out);
-        }
-    }
-    false
-}
-
 /// Dresses and sends a tenant's frame that wears nothing and has been counted on its way in.
 #[inline(never)]
 pub(super) fn send_copy<F: Frame>(
@@ -295,17 +330,20 @@ pub(super) fn send_copy<F: Frame>(
     shard: &mut Shard,
     out: &mut Outbox<F>,
 ) {
-    let (bytes, mut worn) = (frame.len(), Worn::NOTHING);
-    let tables = &shard.tables;
+    let (bytes, tables) = (frame.len(), &shard.tables);
     let dressed = match tables.endpoints.get(to.index()) {
         Some(endpoint) => {
-            let (dress, _) = Dress::of(&frame, worn, arrival, endpoint, tables, &mut out.identification);
-            dress.put_on(&mut frame, &mut worn, arrival, tables)
+            let (dress, _) = Dress::of(&frame, Worn::NOTHING, arrival, endpoint, tables, &mut out.identification);
+            dress.put_on(&mut frame, arrival, tables)
         }
         None => Err(DropReason::NoDestination),
     };
-    if send(frame, dressed, worn, arrival, port, to, shard, out) {
-        count_out(arrival, to, bytes, shard);
+    match dressed {
+        Ok(exit) => match out.send(exit, frame) {
+            Ok(()) => count_out(arrival, to, bytes, shard),
+            Err(frame) => give_up(frame, DropReason::TxFull, arrival, exit, to, shard, out),
+        },
+        Err(reason) => give_up(frame, reason, arrival, port, to, shard, out),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use arrayvec::ArrayVec;
+
 use super::flood::Pending;
 use super::too_big::Errors;
 use crate::frame::PortId;
@@ -69,6 +71,22 @@ impl<F> Outbox<F> {
                 Ok(())
             }
             _ => Err(frame),
+        }
+    }
+
+    /// Queues all of these frames; false, and none was, when there is less room in the port's queue.
+    #[inline]
+    pub fn send_all<const N: usize>(&mut self, port: PortId, frames: &mut ArrayVec<F, N>) -> bool {
+        match self.queues.get_mut(port.index()) {
+            Some(queue) if queue.frames.len() + frames.len() <= QUEUE => {
+                match std::mem::take(frames).into_inner() {
+                    // A full burst is copied as one piece.
+                    Ok(burst) => queue.frames.extend(burst),
+                    Err(some) => queue.frames.extend(some),
+                }
+                true
+            }
+            _ => false,
         }
     }
 

@@ -71,20 +71,27 @@ impl Outer {
         }
     }
 
-    /// Puts it on a frame in place of what it wears, and says through which port it leaves.
+    /// The port that who wears it leaves through.
+    #[inline(always)]
+    pub fn port(&self) -> PortId {
+        self.port
+    }
+
+    /// Puts it on a tenant's frame of `len` bytes in place of what that wears.
     ///
     /// # Errors
     ///
-    /// Why it cannot.
+    /// Why it cannot; what is left to be taken off is in `worn`.
     #[inline(always)]
     pub fn put_on<F: Frame>(
         &self,
         frame: &mut F,
         worn: &mut Worn,
         arrival: &Arrival,
+        len: usize,
         tables: &Tables,
-    ) -> Result<PortId, DropReason> {
-        let ip_len = frame.len() - worn.bytes() + self.overhead as usize;
+    ) -> Result<(), DropReason> {
+        let ip_len = len + self.overhead as usize;
         if ip_len > self.mtu as usize {
             return Err(DropReason::UnderlayMtu);
         }
@@ -119,7 +126,7 @@ impl Outer {
         if self.by_device {
             self.leave_checksum(frame);
         }
-        Ok(self.port)
+        Ok(())
     }
 
     /// Lengths, ECN field and checksum of an IPv4 header; the length of what follows it.

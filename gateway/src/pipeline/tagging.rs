@@ -37,14 +37,20 @@ impl Tagging {
         }
     }
 
-    /// Tags a frame in place of what it wears, and says through which port it leaves.
+    /// The port that who wears them leaves through.
+    #[inline(always)]
+    pub fn port(&self) -> PortId {
+        self.port
+    }
+
+    /// Tags a tenant's frame of `len` bytes in place of what it wears.
     ///
     /// # Errors
     ///
-    /// Why it cannot.
+    /// Why it cannot; what is left to be taken off is in `worn`.
     #[inline(always)]
-    pub fn put_on<F: Frame>(&self, frame: &mut F, worn: &mut Worn, priority: u8) -> Result<PortId, DropReason> {
-        if frame.len() - worn.bytes() > self.most as usize && !self.takes_with_its_tag(frame, *worn) {
+    pub fn put_on<F: Frame>(&self, frame: &mut F, worn: &mut Worn, priority: u8, len: usize) -> Result<(), DropReason> {
+        if len > self.most as usize && !self.takes_with_its_tag(frame, *worn) {
             return Err(DropReason::PortMtu);
         }
         let tags = self.tags | u64::from(priority & self.kept) << 40;
@@ -58,7 +64,7 @@ impl Tagging {
                 }
             }
         }
-        Ok(self.port)
+        Ok(())
     }
 
     /// True for a frame that fits but for the tag of its own that it carries, which does not count.

@@ -75,7 +75,7 @@ pub fn tell<F: Frame>(
     let Some(endpoint) = tables.endpoints.get(arrival.from().index()) else { return };
     let bytes = error.len();
     let (dress, _) = Dress::of(&error, Worn::NOTHING, arrival, endpoint, tables, &mut out.identification);
-    let dressed = dress.put_on(&mut error, &mut Worn::NOTHING.clone(), arrival, tables);
+    let dressed = dress.put_on(&mut error, arrival, tables);
     count(port, shard);
     match dressed {
         Ok(exit) => match out.send(exit, error) {

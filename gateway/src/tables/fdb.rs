@@ -10,7 +10,6 @@ use super::endpoint::{EndpointId, Place};
 use super::segment::SegmentId;
 use crate::pages::Pages;
 use crate::prefetch::prefetch;
-use crate::simd::entry_of;
 
 /// Segment (upper 16 bits) and MAC (lower 48 bits, first byte on the wire highest).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -163,10 +162,15 @@ struct Bucket {
 impl Bucket {
     const EMPTY: Self = Self { keys: [VACANT; WAYS], entries: [0; WAYS] };
 
-    /// The entry of a key, 0 without one.
+    /// The entry of a key, 0 without one. Which way it is cannot be foretold: without the hint the compiler makes a branch
+    /// of each comparison, as it takes the entries for costly to load, and one wrong guess costs more than all of this.
     #[inline(always)]
     fn entry(&self, key: FdbKey) -> u64 {
-        entry_of(key.0, &self.keys, &self.entries)
+        let mut found = 0;
+        for (&held, &entry) in self.keys.iter().zip(&self.entries) {
+            found = std::hint::select_unpredictable(held == key.0, entry, found);
+        }
+        found
     }
 
     fn way(&self, key: FdbKey) -> Option<usize> {

@@ -3,25 +3,28 @@
 /// Sum of the words of `bytes`, an odd last byte padded with zero; 32 bits, folded once at most, to be added to others.
 #[inline]
 pub fn sum(bytes: &[u8]) -> u32 {
+    // The order of the two bytes of a word makes no difference to the sum but its own: they are turned at the end.
     let mut wide: u64 = 0;
-    let (words, rest) = bytes.as_chunks::<4>();
+    let (words, rest) = bytes.as_chunks::<8>();
     for word in words {
-        wide += u64::from(u32::from_be_bytes(*word));
+        let word = u64::from_ne_bytes(*word);
+        wide += (word & 0xffff_ffff) + (word >> 32);
     }
-    let mut last = [0; 4];
+    let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    wide += u64::from(u32::from_be_bytes(last));
-    // Adding the upper half to the lower twice leaves 32 bits and the same sum modulo 0xffff.
-    let wide = (wide & 0xffff_ffff) + (wide >> 32);
-    let wide = (wide & 0xffff_ffff) + (wide >> 32);
-    u32::from(fold_once(wide as u32))
+    let last = u64::from_ne_bytes(last);
+    turned(wide + (last & 0xffff_ffff) + (last >> 32))
 }
 
 /// [`sum`] of a length that is known when this is compiled, a multiple of 4 and at most 128 bytes.
 #[inline(always)]
 pub fn sum_of<const N: usize>(bytes: &[u8; N]) -> u32 {
-    // The order of the two bytes of a word makes no difference to the sum but its own: they are turned at the end.
-    let wide: u64 = bytes.as_chunks::<4>().0.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+    turned(bytes.as_chunks::<4>().0.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum())
+}
+
+/// A sum of words in the machine's order as one of words in network order, folded.
+#[inline(always)]
+fn turned(wide: u64) -> u32 {
     let folded = (wide & 0xffff_ffff) + (wide >> 32);
     let folded = (folded & 0xffff) + (folded >> 16);
     u32::from(u16::from_be(fold_once(folded as u32)))
