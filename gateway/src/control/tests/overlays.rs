@@ -359,6 +359,7 @@ fn a_mac_put_by_hand_where_a_controller_brought_something_goes_with_it() {
     assert!(gateway.agreed(key).is_some());
     gateway.says(Controller::Ovsdb, Some(vec![segment(FIRST, all(&["10.0.0.22"]))]), Vec::new());
     assert_eq!(gateway.agreed(key), None);
+    assert!(gateway.control.fdb.record(key).is_none());
     assert!(gateway.control.remove_mac("ls500", Mac(mac(9))).is_err(), "it is forgotten");
 }
 
@@ -424,4 +425,17 @@ fn a_vtep_with_a_number_of_its_own_is_an_endpoint_of_its_own() {
     gateway.says(Controller::Ovsdb, Some(vec![plainly]), Vec::new());
     assert_eq!(gateway.agreed(mac).map(|(at, _)| at), Some(plain));
     assert_eq!(find(&gateway, 7), None);
+}
+
+/// A segment that goes to another controller takes none of the first one's MACs along.
+#[test]
+fn macs_of_a_controller_go_with_its_segment_to_nobody() {
+    let mut gateway = Gateway::new(OFFICE);
+    let wanted = || Some(vec![segment(FIRST, all(&["10.0.0.21"]))]);
+    gateway.says(Controller::Evpn, wanted(), macs(FIRST, &[(7, Some("10.0.0.21")), (8, Some("10.0.0.21"))]));
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.21"));
+    gateway.says(Controller::Ovsdb, wanted(), macs(FIRST, &[(8, Some("10.0.0.21"))]));
+    assert_eq!((gateway.at(FIRST, 7), gateway.is_behind(FIRST, 8, "10.0.0.21")), (None, true));
+    gateway.says(Controller::Ovsdb, Some(Vec::new()), Vec::new());
+    assert!(gateway.is_behind(FIRST, 7, "10.0.0.21"), "it has it again");
 }

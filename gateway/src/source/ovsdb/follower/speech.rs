@@ -92,3 +92,28 @@ fn fingerprint(transaction: &Transaction) -> u64 {
     serde_json::Value::from(transaction.operations()).to_string().hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::publish::Ours;
+    use super::super::super::wanted::Wanted;
+    use super::*;
+    use crate::source::ovsdb::testing::{database, delete, facts};
+
+    /// A database that takes what we say and stays as it is (a trigger of an operator, a bug) hears it now and then, not
+    /// without end.
+    #[test]
+    fn what_was_taken_and_changed_nothing_waits() {
+        let (mut db, facts, wanted, ours) = (database(), facts(), Wanted::default(), Ours::default());
+        delete(&mut db, "Physical_Port", "p2");
+        let scene = Scene { replica: &db, facts: &facts, wanted: &wanted, ours: &ours };
+        let (mut speech, start) = (Speech { unsaid: true, ..Speech::default() }, Instant::now());
+        let (group, _) = speech.next(scene, start).expect("a port is missing");
+        assert_eq!(group, Group::Switch);
+        assert!(speech.next(scene, start).is_none() && !speech.is_silent(), "one at a time");
+        speech.done(group, true, start);
+        assert!(speech.next(scene, start).is_none_or(|(other, _)| other != group));
+        let again = speech.later[&group].until;
+        assert_eq!(again, start + RETRY.0);
+    }
+}
