@@ -9,6 +9,7 @@ use crate::counters::Counters;
 use crate::frame::{Frame, PortId};
 use crate::link::{Fitting, Report};
 use crate::notes::{Concern, Notes};
+use crate::prefetch::{prefetch, prefetch_all};
 use crate::tables::{Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, Neighbours, Segment, SegmentId, Tables};
 use crate::tap::{Losses, Sight, Stage, TAPS, Tap};
 use crate::verdict::DropReason;
@@ -151,6 +152,28 @@ impl Shard {
     #[inline]
     pub fn segment(&self, id: SegmentId) -> Option<&Segment> {
         self.tables.segments.get(id.index())
+    }
+
+    /// Starts loading what is known of a segment, and where its frames are counted.
+    #[inline(always)]
+    pub fn prefetch_segment(&self, id: SegmentId) {
+        if let (Some(segment), Some(flow)) =
+            (self.tables.segments.get(id.index()), self.counters.segments.get(id.index()))
+        {
+            prefetch_all(segment);
+            prefetch(flow);
+        }
+    }
+
+    /// Starts loading what is known of an endpoint, and where its frames are counted.
+    #[inline(always)]
+    pub fn prefetch_endpoint(&self, id: EndpointId) {
+        if let (Some(endpoint), Some(flow)) =
+            (self.tables.endpoints.get(id.index()), self.counters.endpoints.get(id.index()))
+        {
+            prefetch(endpoint);
+            prefetch(flow);
+        }
     }
 
     /// The FDB's entry of a key, unless its endpoint has gone since.

@@ -17,6 +17,23 @@ pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
     }
 }
 
+/// With more segments than this what is known of each does not stay in a core's nearest cache: it is asked for ahead.
+const MANY: usize = 128;
+
+/// Asks for what tunnel packets some lanes ahead will need: first where their VNI stands in the map, then their segment.
+#[inline(never)]
+fn ask_ahead<F: Frame>(frames: &[F], lane: usize, shard: &Shard) {
+    let vni = |ahead: usize| quick::probable_vni(frames.get(lane + ahead)?.head(), &shard.tables);
+    if let Some((encap, vni)) = vni(8) {
+        shard.tables.vnis.prefetch(encap, vni);
+    }
+    if let Some((encap, vni)) = vni(4)
+        && let Some(segment) = shard.tables.vnis.find(encap, vni)
+    {
+        shard.prefetch_segment(segment);
+    }
+}
+
 /// Takes the commonest frames; true when there were no others, and nothing else is to be asked of them.
 #[inline(always)]
 fn quickly<F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
@@ -26,11 +43,19 @@ fn quickly<F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
         return false;
     };
     let (mut done, mut last) = (true, Last::default());
-    for ((frame, kind), arrival) in frames.iter().zip(kinds).zip(arrivals) {
+    let many = shard.tables.segments.len() > MANY;
+    let fabric = many && table.underlay.is_some();
+    for (lane, ((frame, kind), arrival)) in frames.iter().zip(kinds).zip(arrivals).enumerate() {
+        if fabric {
+            ask_ahead(frames, lane, shard);
+        }
         *kind = match quick::arrive(frame, table, &shard.tables, &mut last, arrival) {
             Some(()) => {
                 shard.fdb.prefetch(arrival.source);
                 shard.fdb.prefetch(arrival.destination);
+                if many {
+                    shard.prefetch_segment(arrival.segment());
+                }
                 done &= !arrival.duties.rules();
                 Kind::Bridge
             }

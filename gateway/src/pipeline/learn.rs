@@ -45,13 +45,21 @@ fn install(arrival: &Arrival, known: bool, epoch: u8, shard: &mut Shard) {
     }
 }
 
+/// With more endpoints than this what is known of each does not stay in a core's nearest cache: it is asked for ahead.
+const MANY: usize = 256;
+
 /// Finds what the FDB says of each lane's destination; of group addresses it says nothing.
 #[inline(never)]
 pub fn lookup<F>(batch: &mut Batch<F>, shard: &Shard) {
     let Batch { frames, kinds, arrivals, found, .. } = batch;
+    let many = shard.tables.endpoints.len() > MANY;
     for (((_, kind), arrival), found) in frames.iter().zip(kinds).zip(arrivals).zip(found) {
         if *kind == Kind::Bridge {
             *found = shard.fdb.find(arrival.destination);
+            if many && let Some(entry) = found {
+                shard.prefetch_endpoint(entry.endpoint());
+                shard.prefetch_endpoint(arrival.from());
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The commonest frames in a straight line: IP behind at most one tag from a port, and tunnel packets without IP options,
-//! fragments or UDP checksums to be computed from peers that are listed. What meets anything else on its way is left to
+//! The commonest frames in a straight line: IP behind at most one tag from a port, and tunnel packets without IP options
+//! or fragments from peers that are listed. What meets anything else on its way is left to
 //! [`super::classify`], which knows all and gives reasons; of what this takes it says the same, and a property test holds
 //! both to it.
 //!
@@ -155,7 +155,14 @@ fn v4(
     if !right {
         return None;
     }
-    let payload = Payload { bytes: rest, len: total_len.wrapping_sub(20), at: 20, tos: ip[1], sum: meta.udp };
+    let payload = Payload {
+        bytes: rest,
+        len: total_len.wrapping_sub(20),
+        at: 20,
+        tos: ip[1],
+        sum: meta.udp,
+        addresses: &ip[12..],
+    };
     payload.open(Ipv4Addr::from_bits(source), tables, &mut last.v4, arrival)
 }
 
@@ -168,13 +175,14 @@ fn v6(
     last: &mut Last,
     arrival: &mut Arrival,
 ) -> Option<()> {
-    let (_, rest) = packet.split_first_chunk::<{ ip::V6_HEADER }>()?;
+    let (header, rest) = packet.split_first_chunk::<{ ip::V6_HEADER }>()?;
     let ip = ip::V6::parse(packet, available)?;
     if ip.next != ip::UDP || ip.destination != tables.underlay.source_v6 {
         return None;
     }
     let len = ip.total_len - ip::V6_HEADER;
-    let payload = Payload { bytes: rest, len, at: ip::V6_HEADER as u16, tos: ip.class, sum: meta.udp };
+    let (at, addresses) = (ip::V6_HEADER as u16, &header[8..]);
+    let payload = Payload { bytes: rest, len, at, tos: ip.class, sum: meta.udp, addresses };
     payload.open(ip.source, tables, &mut last.v6, arrival)
 }
 
@@ -281,6 +289,15 @@ impl Source for Ipv6Addr {
     }
 }
 
+/// Where a tunnel packet over IPv4 without a tag has its VNI, or one over IPv6; whether it is one is not asked.
+#[inline(always)]
+pub fn probable_vni(head: &[u8], tables: &Tables) -> Option<(Encap, u32)> {
+    let v6 = *head.get(ethernet::ADDRESSES)? == 0x86;
+    let udp: &[u8; 16] = head.get(if v6 { 54 } else { 34 }..)?.first_chunk()?;
+    let vxlan = u16::from_be_bytes([udp[2], udp[3]]) == tables.underlay.vxlan_port;
+    Some((if vxlan { Encap::Vxlan } else { Encap::Geneve }, u32::from_be_bytes([0, udp[12], udp[13], udp[14]])))
+}
+
 /// What an IP header of the underlay carries: UDP.
 struct Payload<'a> {
     bytes: &'a [u8],
@@ -292,6 +309,8 @@ struct Payload<'a> {
     tos: u8,
     /// What the NIC says of the UDP checksum.
     sum: Checked,
+    /// Both addresses of the IP header.
+    addresses: &'a [u8],
 }
 
 impl<'a> Payload<'a> {
@@ -316,12 +335,26 @@ impl<'a> Payload<'a> {
         if !last.is(source, encap, vni) {
             *last = Peer::find(source, encap, vni, tables)?;
         }
-        let signed = [e, f] != [0; 2];
-        if if signed { self.sum != Checked::Good } else { A::V6 && !last.zero_v6 } {
+        let right = match self.sum {
+            _ if [e, f] == [0; 2] => !A::V6 || last.zero_v6,
+            Checked::Good => true,
+            Checked::Bad => false,
+            Checked::Unknown => self.sums_up(),
+        };
+        if !right {
             return None;
         }
         arrival.strip += self.at + (udp::HEADER + len) as u16;
         tenant(bytes.get(len..)?, self.tos, last, arrival)
+    }
+}
+
+impl Payload<'_> {
+    /// True when the UDP checksum is right; all of the payload is there.
+    #[inline(never)]
+    fn sums_up(&self) -> bool {
+        let pseudo = checksum::sum(self.addresses) + u32::from(ip::UDP) + self.len as u32;
+        self.bytes.get(..self.len).is_some_and(|all| checksum::finish(pseudo + checksum::sum(all)) == 0)
     }
 }
 

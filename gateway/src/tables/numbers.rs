@@ -2,6 +2,8 @@
 //!
 //! Built by control, read by cores. Keys are spread by one multiplication (Fibonacci hashing).
 
+use crate::prefetch::prefetch;
+
 /// What a key may be. One number is none of them and marks a free place.
 pub trait Key: Copy + PartialEq {
     /// The number that is no key.
@@ -61,6 +63,13 @@ impl<K: Key> Numbers<K> {
     /// True without entries.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Starts loading the place where a search for `key` begins.
+    #[inline(always)]
+    pub fn prefetch(&self, key: K) {
+        let mask = self.slots.len() - 1;
+        prefetch(&self.slots[(key.spread() >> (self.shift & 63)) as usize & mask]);
     }
 
     /// The value of `key`.

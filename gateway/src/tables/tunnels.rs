@@ -99,6 +99,12 @@ impl Vnis {
         self.0.insert(vni_key(encap, vni), u32::from(segment.0));
     }
 
+    /// Starts loading what [`Self::find`] reads first.
+    #[inline(always)]
+    pub fn prefetch(&self, encap: Encap, vni: u32) {
+        self.0.prefetch(vni_key(encap, vni));
+    }
+
     /// The segment of a received VNI.
     #[inline(always)]
     pub fn find(&self, encap: Encap, vni: u32) -> Option<SegmentId> {
