@@ -9,8 +9,7 @@ use config::types::{Encap, Mac};
 
 use super::Control;
 use super::hash::ByMac;
-use super::layout::Place;
-use crate::tables::{EndpointId, FdbKey, Origin, TunnelKey};
+use crate::tables::{EndpointId, FdbKey, Origin, Place, TunnelKey};
 
 /// Where a MAC is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,7 +103,7 @@ impl Control {
         for (key, number) in keys {
             locals.changed.remove(&key);
             let place = fdb.record(key).filter(|record| record.origin != Origin::Controller);
-            let place = place.and_then(|record| match naming.endpoints.key(record.place.endpoint.0) {
+            let place = place.and_then(|record| match naming.endpoints.key(record.place.endpoint().0) {
                 Some(&EndpointKey::Attachment(port, tag, _)) => Some((port.index(), tag)),
                 _ => None,
             });
@@ -250,7 +250,7 @@ impl Control {
         let segment = self.plan.tables.vnis.find(number.encap, number.vni.value());
         let record = segment.and_then(|segment| self.fdb.record(FdbKey::new(segment, mac.0)));
         record.is_some_and(|record| {
-            let place = self.naming.endpoints.key(record.place.endpoint.0);
+            let place = self.naming.endpoints.key(record.place.endpoint().0);
             record.origin == Origin::Learned && matches!(place, Some(EndpointKey::Attachment(..)))
         })
     }

@@ -13,9 +13,9 @@ use std::collections::hash_map::Entry;
 
 use super::Nanos;
 use super::hash::ByMac;
-use super::layout::{Layout, Place};
+use super::layout::Layout;
 use super::limits::Limits;
-use crate::tables::{FdbEntry, FdbKey, Origin};
+use crate::tables::{FdbEntry, FdbKey, Origin, Place};
 
 /// Most MACs forgotten in one call of [`Authority::age`]; the rest follow in the next.
 const FORGOTTEN_AT_ONCE: usize = 16_384;
@@ -43,7 +43,7 @@ impl Record {
 
     /// What a core is to have. It moves what may move as it moves what was learned.
     pub fn entry(&self) -> FdbEntry {
-        self.place.entry(if self.moves { Origin::Learned } else { self.origin })
+        FdbEntry::at(self.place, if self.moves { Origin::Learned } else { self.origin })
     }
 }
 
@@ -73,9 +73,9 @@ impl Authority {
             Some(record) if record.origin > Origin::Learned && !record.moves => false,
             Some(record) if record.place == place && record.moves => false,
             Some(record) if record.origin == Origin::Learned => {
-                self.limits.may_move(record.place.endpoint, place.endpoint)
+                self.limits.may_move(record.place.endpoint(), place.endpoint())
             }
-            _ => !self.limits.segment_is_full(key.segment()) && !self.limits.endpoint_is_full(place.endpoint),
+            _ => !self.limits.segment_is_full(key.segment()) && !self.limits.endpoint_is_full(place.endpoint()),
         };
         if !may {
             return;
@@ -241,9 +241,9 @@ impl Authority {
                 if before.origin == Origin::Controller {
                     self.behind.insert(key, (before.place, before.moves));
                 }
-                self.limits.count(key.segment(), before.place.endpoint, before.is_learned(), false);
+                self.limits.count(key.segment(), before.place.endpoint(), before.is_learned(), false);
             }
-            self.limits.count(key.segment(), place.endpoint, false, true);
+            self.limits.count(key.segment(), place.endpoint(), false, true);
             news.push(key);
         }
         let Self { behind, layout, .. } = self;
@@ -273,7 +273,7 @@ impl Authority {
     fn insert(&mut self, key: FdbKey, place: Place, origin: Origin, now: Nanos) {
         let learned = origin == Origin::Learned;
         self.records.insert(key, Record { place, origin, moves: false, seen: now, due: Nanos::MAX });
-        self.limits.count(key.segment(), place.endpoint, learned, true);
+        self.limits.count(key.segment(), place.endpoint(), learned, true);
         if learned {
             self.enqueue(key, self.deadline(key, now));
         }
@@ -282,7 +282,7 @@ impl Authority {
     fn remove(&mut self, key: FdbKey) {
         if let Some(record) = self.records.remove(&key) {
             let learned = record.origin == Origin::Learned;
-            self.limits.count(key.segment(), record.place.endpoint, learned, false);
+            self.limits.count(key.segment(), record.place.endpoint(), learned, false);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The rules that the FDB rules by, laid out by the cores' numbers. Made by [`super::compile`].
 
 use crate::frame::PortId;
-use crate::tables::{EndpointId, FdbEntry, FdbKey, Origin, SegmentId};
+use crate::tables::{EndpointId, FdbKey, Place, SegmentId};
 
 /// Who may learn where.
 #[derive(Clone, Debug, Default)]
@@ -54,36 +54,14 @@ pub struct EndpointRules {
     pub speaks: bool,
 }
 
-/// An endpoint and its generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// Its generation.
-    pub generation: u8,
-}
-
-impl Place {
-    /// The entry for a core.
-    pub fn entry(self, origin: Origin) -> FdbEntry {
-        FdbEntry::new(self.endpoint, self.generation, origin)
-    }
-}
-
-impl From<FdbEntry> for Place {
-    fn from(entry: FdbEntry) -> Self {
-        Self { endpoint: entry.endpoint(), generation: entry.generation() }
-    }
-}
-
 impl Layout {
     /// True when a MAC can be there: the endpoint exists in this generation and belongs to the MAC's segment.
     pub fn has(&self, key: FdbKey, place: Place) -> bool {
         let segment = key.segment();
-        let endpoint = self.endpoints.get(place.endpoint.index()).and_then(Option::as_ref);
+        let endpoint = self.endpoints.get(place.endpoint().index()).and_then(Option::as_ref);
         self.segment(segment).is_some()
             && endpoint.is_some_and(|rules| {
-                rules.generation == place.generation && rules.speaks && rules.segment.is_none_or(|own| own == segment)
+                rules.generation == place.generation() && rules.speaks && rules.segment.is_none_or(|own| own == segment)
             })
     }
 
@@ -100,7 +78,7 @@ impl Layout {
     /// True when a MAC may be learned there.
     pub fn learns(&self, key: FdbKey, place: Place) -> bool {
         self.segment(key.segment())
-            .is_some_and(|rules| rules.learning && (rules.tunnels || self.is_attachment(place.endpoint)))
+            .is_some_and(|rules| rules.learning && (rules.tunnels || self.is_attachment(place.endpoint())))
     }
 
     fn is_attachment(&self, endpoint: EndpointId) -> bool {

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use config::types::Tag;
 
 use super::ids::{EndpointKey, SegmentKey};
-use super::layout::Place;
 use super::news::{News, Subject};
 use super::{Control, Nanos};
 use crate::counters::{Counters, Flow, PortCounters};
 use crate::frame::PortId;
-use crate::tables::{EndpointId, FdbKey, SegmentId, TunnelKey};
+use crate::tables::{EndpointId, FdbKey, Place, SegmentId, TunnelKey};
 
 /// What the numbers of MACs stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -48,7 +48,6 @@ use self::controllers::{File, Locals};
 use self::fdb::Authority;
 use self::ids::EndpointKey;
 use self::journal::{Journal, Names};
-pub use self::layout::Place;
 use self::neighbours::Bindings;
 use self::news::{News, Subject};
 pub use self::operate::{NeedsRestart, UnknownName, fixed_parts, next_hops_of};
@@ -59,7 +58,7 @@ use crate::counters::Counters;
 use crate::frame::PortId;
 use crate::link::{Fitting, Report, Ring, Update};
 use crate::notes::Notes;
-use crate::tables::{EndpointId, FdbEntry, FdbKey, SegmentId, Tables, TunnelKey, Way};
+use crate::tables::{EndpointId, FdbEntry, FdbKey, Place, SegmentId, Tables, TunnelKey, Way};
 
 /// How often the cores' notebooks are read when nobody asks.
 const READING: Nanos = 1_000_000_000;
@@ -255,7 +254,7 @@ impl Control {
     fn report(&mut self, core: usize, report: Report, now: Nanos) {
         match report {
             Report::Learned { key, entry } => {
-                self.fdb.learn(key, entry.into(), now, &mut self.changed);
+                self.fdb.learn(key, entry.place(), now, &mut self.changed);
                 self.publish();
             }
             Report::Seen(key) => self.fdb.touch(key, now),

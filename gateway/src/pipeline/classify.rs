@@ -2,8 +2,8 @@
 
 use crate::batch::{Arrival, Batch, Class, Kind};
 use crate::frame::{Frame, PortId, RxMeta};
-use crate::pipeline::quick::{self, Last};
-use crate::pipeline::{rules, termination};
+use crate::pipeline::peers::Last;
+use crate::pipeline::{quick, rules, termination};
 use crate::shard::{Shard, Stranger};
 use crate::tables::{Binding, FdbKey, Ingress, PortTable, Tables};
 use crate::verdict::DropReason;

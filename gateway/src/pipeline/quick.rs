@@ -6,14 +6,15 @@
 //! Headers are read as arrays whose lengths are known when this is compiled: one comparison says that all of them are
 //! there, and no other follows.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use config::types::Encap;
 
-use super::termination::{admit, combined_ecn};
+use super::peers::{Last, Peer, Source};
+use super::termination::combined_ecn;
 use crate::batch::Arrival;
 use crate::frame::{Checked, Frame, RxMeta};
-use crate::tables::{Binding, Duties, EndpointId, FdbKey, Ingress, Place, PortTable, SegmentId, Tables};
+use crate::tables::{Binding, FdbKey, Ingress, PortTable, Tables};
 use crate::wire::{checksum, ethernet, flow, geneve, ip, udp, vxlan};
 
 /// Bytes that a frame must have to be looked at here: Ethernet 14, a tag 4, IPv4 20, ports 4 and a few more, well below the
@@ -184,109 +185,6 @@ fn v6(
     let (at, addresses) = (ip::V6_HEADER as u16, &header[8..]);
     let payload = Payload { bytes: rest, len, at, tos: ip.class, sum: meta.udp, addresses };
     payload.open(ip.source, tables, &mut last.v6, arrival)
-}
-
-/// The senders of the last tunnel packets: most packets are of the same one as the packet before.
-#[derive(Debug)]
-pub struct Last {
-    v4: Peer<Ipv4Addr>,
-    v6: Peer<Ipv6Addr>,
-}
-
-impl Default for Last {
-    fn default() -> Self {
-        Self { v4: Peer::nobody(Ipv4Addr::UNSPECIFIED), v6: Peer::nobody(Ipv6Addr::UNSPECIFIED) }
-    }
-}
-
-/// A listed sender with one encapsulation and VNI, and what its frames arrive as.
-#[derive(Clone, Copy, Debug)]
-struct Peer<A> {
-    source: A,
-    vni: u32,
-    encap: Encap,
-    group: u8,
-    duties: Duties,
-    age_class: u8,
-    segment: SegmentId,
-    /// [`Place::NONE`] when this is nobody.
-    place: Place,
-    /// A zero UDP checksum over IPv6 is accepted.
-    zero_v6: bool,
-}
-
-impl<A: Source> Peer<A> {
-    const fn nobody(source: A) -> Self {
-        Self {
-            source,
-            vni: 0,
-            encap: Encap::Vxlan,
-            group: 0,
-            duties: Duties(0),
-            age_class: 0,
-            segment: SegmentId(0),
-            place: Place::NONE,
-            zero_v6: false,
-        }
-    }
-
-    /// Looks a sender up; `None` when the long way is to say what is wrong.
-    #[inline(never)]
-    fn find(source: A, encap: Encap, vni: u32, tables: &Tables) -> Option<Self> {
-        let from = source.endpoint(encap, tables);
-        let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
-        let id = tables.vnis.find(encap, vni)?;
-        let segment = tables.segments.get(id.index())?;
-        admit(from, segment, tables).ok()?;
-        Some(Self {
-            source,
-            vni,
-            encap,
-            group: segment.groups[encap as usize],
-            duties: segment.duties,
-            age_class: segment.age_class,
-            segment: id,
-            place: Place::new(from, endpoint.generation),
-            zero_v6: segment.zero_v6,
-        })
-    }
-
-    #[inline(always)]
-    fn is(&self, source: A, encap: Encap, vni: u32) -> bool {
-        self.source == source && self.vni == vni && self.encap == encap && self.place != Place::NONE
-    }
-}
-
-/// An outer source address.
-trait Source: Copy + PartialEq {
-    const V6: bool;
-
-    /// The endpoint; [`EndpointId::NONE`] for a sender that nobody listed, that no host can be, or that we are.
-    fn endpoint(self, encap: Encap, tables: &Tables) -> EndpointId;
-}
-
-impl Source for Ipv4Addr {
-    const V6: bool = false;
-
-    fn endpoint(self, encap: Encap, tables: &Tables) -> EndpointId {
-        let ours = tables.underlay.source_v4;
-        if ip::is_impossible_source(self) || self == ours || ours.is_unspecified() {
-            return EndpointId::NONE;
-        }
-        tables.sources.find_v4(encap, self)
-    }
-}
-
-impl Source for Ipv6Addr {
-    const V6: bool = true;
-
-    fn endpoint(self, encap: Encap, tables: &Tables) -> EndpointId {
-        let ours = tables.underlay.source_v6;
-        if ip::is_impossible_source_v6(self) || self == ours || ours.is_unspecified() {
-            return EndpointId::NONE;
-        }
-        tables.sources.find_v6(encap, self)
-    }
 }
 
 /// Where a tunnel packet over IPv4 without a tag has its VNI, or one over IPv6; whether it is one is not asked.

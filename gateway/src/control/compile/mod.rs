@@ -20,10 +20,10 @@ use self::hops::Underlay;
 pub use self::segments::Remotes;
 use super::hash::{ByMac, ByName, Seeded};
 use super::ids::{EndpointKey, Ids, SegmentKey};
-use super::layout::{EndpointRules, Layout, Place, SegmentRules};
+use super::layout::{EndpointRules, Layout, SegmentRules};
 use crate::frame::PortId;
 use crate::tables::tunnels::Terminus;
-use crate::tables::{Endpoint, EndpointId, FdbKey, Segment, SegmentId, Tables, Tunnel, TunnelKey, Way};
+use crate::tables::{Endpoint, EndpointId, FdbKey, Place, Segment, SegmentId, Tables, Tunnel, TunnelKey, Way};
 
 /// What opening a port told: the part of its table that the configuration does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,7 +265,7 @@ impl Plan {
 
     /// An endpoint with its present generation.
     pub fn place(&self, endpoint: EndpointId) -> Place {
-        Place { endpoint, generation: self.tables.endpoints[endpoint.index()].generation }
+        Place::new(endpoint, self.tables.endpoints[endpoint.index()].generation)
     }
 }
 

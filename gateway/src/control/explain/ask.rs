@@ -93,7 +93,7 @@ impl Control {
             .fdb
             .iter()
             .take(LOOKED_AT)
-            .filter(|(key, record)| record.place.endpoint == id && key.mac() != destination.0);
+            .filter(|(key, record)| record.place.endpoint() == id && key.mac() != destination.0);
         let best = here.min_by_key(|(key, record)| (record.origin != Origin::Learned, *key));
         best.map_or(SOMEBODY, |(key, _)| Mac(key.mac()))
     }

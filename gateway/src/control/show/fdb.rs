@@ -91,7 +91,7 @@ impl Control {
     /// True for a MAC that fits.
     pub(in crate::control) fn fits(&self, filter: &FdbFilter, key: FdbKey, record: &Record) -> bool {
         let vni = |name: &String| self.segment(key.segment()).is_some_and(|segment| segment.name == *name);
-        let place = self.naming.endpoints.key(record.place.endpoint.0);
+        let place = self.naming.endpoints.key(record.place.endpoint().0);
         let port = |name: &String| match place {
             Some(EndpointKey::Attachment(port, ..)) => self.port_name(*port) == *name,
             _ => false,
@@ -125,7 +125,7 @@ impl Control {
             stale: controller.is_some_and(|controller| self.is_stale(controller)),
             age: learned.then(|| now.saturating_sub(record.seen) / 1_000_000_000),
         };
-        match self.naming.endpoints.key(record.place.endpoint.0)? {
+        match self.naming.endpoints.key(record.place.endpoint().0)? {
             EndpointKey::Attachment(port, tag, _) => {
                 let name = self.port_name(*port).to_owned();
                 view.place = match tag {

@@ -49,7 +49,7 @@ fn the_configuration_knows_better_and_a_controller_does_not() {
     let mut gateway = Gateway::new(OFFICE);
     let (key, srv1) = (gateway.key("100", 9), gateway.attachment("srv1", "10"));
     let vtep = gateway.tunnel("10.0.0.12", Encap::Vxlan).unwrap();
-    let place = crate::control::Place { endpoint: vtep, generation: 0 };
+    let place = crate::tables::Place::new(vtep, 0);
     gateway.control.assign(key, Some(place));
     put(&mut gateway, "100", 9, &at("srv1", Some("10"))).unwrap();
     assert_eq!(gateway.agreed(key), Some((srv1, Origin::Static)));

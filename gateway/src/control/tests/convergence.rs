@@ -120,7 +120,7 @@ fn somewhere(core: &Core, key: FdbKey, dice: &mut Dice) -> Option<EndpointId> {
 fn counts_add_up(gateway: &Gateway) {
     let limits = gateway.control.fdb.limits();
     for id in (0..gateway.control.plan.tables.endpoints.len() as u32).map(EndpointId) {
-        let there = gateway.control.fdb.iter().filter(|(_, record)| record.place.endpoint == id).count();
+        let there = gateway.control.fdb.iter().filter(|(_, record)| record.place.endpoint() == id).count();
         assert_eq!(limits.at_endpoint(id) as usize, there);
     }
     for &id in &gateway.control.plan.segments {

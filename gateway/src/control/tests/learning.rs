@@ -4,9 +4,9 @@ use config::types::Encap;
 
 use super::OFFICE;
 use crate::control::testing::{Gateway, SECOND};
-use crate::control::{Event, FdbFilter, Place, UnknownName};
+use crate::control::{Event, FdbFilter, UnknownName};
 use crate::link::Report;
-use crate::tables::Origin;
+use crate::tables::{Origin, Place};
 
 #[test]
 fn a_mac_that_one_core_sees_is_known_to_all_cores() {
@@ -54,7 +54,7 @@ fn a_controller_wins_over_what_was_learned_and_the_operator_over_both() {
     let mut gateway = Gateway::new(OFFICE);
     let srv2 = gateway.attachment("srv2", "10");
     let vtep = gateway.tunnel("10.0.0.13", Encap::Vxlan).unwrap();
-    let says = Some(Place { endpoint: vtep, generation: 0 });
+    let says = Some(Place::new(vtep, 0));
     let (mac, fixed) = (gateway.key("100", 1), gateway.key("100", 6));
     gateway.see(0, mac, srv2);
     for key in [mac, fixed] {

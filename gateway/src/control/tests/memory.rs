@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::OFFICE;
 use crate::control::memory::{Known, Memory, Names};
 use crate::control::testing::{Gateway, facts, mac, model};
-use crate::control::{Control, Event, Place};
+use crate::control::{Control, Event};
 use crate::counters::Counters;
 use crate::link::{Report, Update};
-use crate::tables::FdbKey;
+use crate::tables::{FdbKey, Place};
 
 /// Whoever remembers.
 #[derive(Default)]
@@ -39,8 +39,8 @@ impl Keeper {
         let mut known = Known::default();
         for (key, place) in &self.macs {
             let Some((name, _)) = &self.names.segments[key.segment().index()] else { continue };
-            let Some((generation, spot)) = &self.names.places[place.endpoint.index()] else { continue };
-            if *generation == place.generation {
+            let Some((generation, spot)) = &self.names.places[place.endpoint().index()] else { continue };
+            if *generation == place.generation() {
                 known.segments.push(name.clone());
                 known.places.push(spot.clone());
                 let index = known.segments.len() as u32 - 1;

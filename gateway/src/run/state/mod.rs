@@ -17,9 +17,9 @@ use config::types::Model;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use gateway::complain;
 use gateway::control::memory::{Known, Memory, Names, Statistics};
-use gateway::control::{Control, Event, Nanos, Place};
+use gateway::control::{Control, Event, Nanos};
 use gateway::inform;
-use gateway::tables::FdbKey;
+use gateway::tables::{FdbKey, Place};
 
 use self::file::State;
 
@@ -249,8 +249,8 @@ impl Book {
     fn known(&self) -> (Known, HashMap<String, u64>) {
         let Names { segments, places } = &*self.names;
         let name = |place: Place| {
-            let (generation, _) = places.get(place.endpoint.index())?.as_ref()?;
-            (*generation == place.generation).then_some(place.endpoint.0)
+            let (generation, _) = places.get(place.endpoint().index())?.as_ref()?;
+            (*generation == place.generation()).then_some(place.endpoint().0)
         };
         let mac = |(key, place): (&FdbKey, &Place)| {
             segments.get(key.segment().index())?.as_ref()?;

@@ -1,0 +1,174 @@
+//! Runs: frames in a row that go the same way. They put on the same, prepared once, and are counted together.
+
+use super::dress::Dress;
+use super::worn::Worn;
+use crate::batch::{Arrival, Batch, Kind};
+use crate::counters::{Counters, Tally};
+use crate::driver::BURST;
+use crate::frame::{Frame, PortId};
+use crate::shard::Shard;
+use crate::tables::{Endpoint, EndpointId, FdbEntry, Segment, Tables, Way};
+use crate::verdict::DropReason;
+use crate::wire::{ethernet, ip};
+
+/// Where a frame leaves.
+#[derive(Clone, Copy, Debug)]
+pub enum Exit {
+    /// Nowhere yet: the FDB names no endpoint for it, or it is not bridged.
+    Open,
+    /// Through this port, dressed; with so many bytes of tenant's frame, counted.
+    Port { exit: PortId, bytes: u32 },
+    /// It cannot go where it should; it wears nothing.
+    Refused(DropReason),
+}
+
+/// Dresses the frames that go to the one endpoint that the FDB names, and counts them, run by run: frames in a row that go
+/// the same way put on the same. Returns the port that they all leave through, if there is one and they are all.
+#[inline(always)]
+pub fn dress<F: Frame>(
+    batch: &mut Batch<F>,
+    exits: &mut [Exit; BURST],
+    shard: &mut Shard,
+    identification: &mut u16,
+) -> Option<PortId> {
+    let Batch { frames, kinds, arrivals, found, .. } = batch;
+    let Shard { tables, counters, .. } = shard;
+    let (mut only, mut all) = (None, true);
+    let mut lane = 0;
+    while lane < frames.len().min(BURST) {
+        let (arrival, kind) = (&arrivals[lane], kinds[lane]);
+        let way = found[lane]
+            .filter(|_| kind == Kind::Bridge)
+            .and_then(|entry| Some((entry, reach(arrival, entry, tables)?)));
+        let Some((entry, endpoint)) = way else {
+            all = false;
+            lane += 1;
+            continue;
+        };
+        let (dress, open) = Dress::of(&frames[lane], Worn::by(arrival), arrival, endpoint, tables, identification);
+        let alike = |at: &usize| {
+            let same = kinds[*at] == Kind::Bridge && found[*at].is_some_and(|other| other.place() == entry.place());
+            same && arrivals[*at].place == arrival.place && arrivals[*at].segment() == arrival.segment()
+        };
+        let end = if open {
+            (lane + 1..frames.len().min(BURST)).find(|at| !alike(at)).unwrap_or(frames.len().min(BURST))
+        } else {
+            lane + 1
+        };
+        let lanes = frames[lane..end].iter_mut().zip(&arrivals[lane..end]).zip(&mut exits[lane..end]);
+        let done = match &dress {
+            Dress::Outer(outer) => {
+                put_on(lanes, outer.port(), |frame, worn, arrival, len| outer.put_on(frame, worn, arrival, len, tables))
+            }
+            Dress::Tags(tagging) => put_on(lanes, tagging.port(), |frame, worn, arrival, len| {
+                tagging.put_on(frame, worn, arrival.priority, len)
+            }),
+            Dress::Nothing(reason) => put_on(lanes, PortId(0), |_, _, _, _| Err(*reason)),
+        };
+        count(arrival, entry.endpoint(), done, counters);
+        all &= done.came.frames == done.left.frames && only.is_none_or(|port| port == dress.port());
+        only = Some(dress.port());
+        lane = end;
+    }
+    only.filter(|_| all)
+}
+
+/// Frames in a row that went the same way.
+#[derive(Clone, Copy)]
+struct Done {
+    came: Tally,
+    left: Tally,
+}
+
+#[inline(never)]
+fn put_on<'a, F: Frame>(
+    lanes: impl Iterator<Item = ((&'a mut F, &'a Arrival), &'a mut Exit)>,
+    exit: PortId,
+    dress: impl Fn(&mut F, &mut Worn, &Arrival, usize) -> Result<(), DropReason>,
+) -> Done {
+    let mut done = Done { came: Tally::default(), left: Tally::default() };
+    for ((frame, arrival), place) in lanes {
+        cut_padding(frame, arrival);
+        let mut worn = Worn::by(arrival);
+        let bytes = frame.len() - worn.bytes();
+        done.came.add(bytes);
+        match dress(frame, &mut worn, arrival, bytes) {
+            Ok(()) => {
+                done.left.add(bytes);
+                *place = Exit::Port { exit, bytes: bytes as u32 };
+            }
+            Err(reason) => {
+                worn.off(frame);
+                *place = Exit::Refused(reason);
+            }
+        }
+    }
+    done
+}
+
+/// Counts frames that came in, and those of them that leave.
+#[inline(always)]
+fn count(arrival: &Arrival, to: EndpointId, done: Done, counters: &mut Counters) {
+    if let Some(flow) = counters.segments.get_mut(arrival.segment().index()) {
+        flow.rx.merge(done.came);
+        flow.tx.merge(done.left);
+    }
+    if let Some(flow) = counters.endpoints.get_mut(arrival.from().index()) {
+        flow.rx.merge(done.came);
+    }
+    if let Some(flow) = counters.endpoints.get_mut(to.index()) {
+        flow.tx.merge(done.left);
+    }
+}
+
+/// A frame that was counted as leaving did not.
+#[cold]
+pub fn take_back(arrival: &Arrival, to: EndpointId, bytes: u32, shard: &mut Shard) {
+    let one = Tally { frames: 1, bytes: u64::from(bytes) };
+    if let Some(flow) = shard.counters.segments.get_mut(arrival.segment().index()) {
+        flow.tx = flow.tx.without(one);
+    }
+    if let Some(flow) = shard.counters.endpoints.get_mut(to.index()) {
+        flow.tx = flow.tx.without(one);
+    }
+}
+
+/// The endpoint that the FDB names, if it is still what it was and the frame may go there: not to where it came from, nor
+/// to a tunnel of the split-horizon group that it came from. Group addresses the FDB does not know.
+#[inline(always)]
+fn reach<'a>(arrival: &Arrival, entry: FdbEntry, tables: &'a Tables) -> Option<&'a Endpoint> {
+    let endpoint = tables.endpoints.get(entry.endpoint().index())?;
+    let lives = endpoint.generation == entry.generation() && !arrival.to_group();
+    let away = entry.endpoint() != arrival.from() && (arrival.group == 0 || crosses(arrival, endpoint, tables));
+    (lives && away).then_some(endpoint)
+}
+
+/// False for a tunnel of the split-horizon group that the frame came from (L2g).
+#[inline(always)]
+pub fn crosses(arrival: &Arrival, to: &Endpoint, tables: &Tables) -> bool {
+    let Way::Tunnel(tunnel) = &to.way else { return true };
+    let groups = tables.segments.get(arrival.segment().index()).map_or([0; 2], |segment: &Segment| segment.groups);
+    groups[tunnel.encap as usize] != arrival.group
+}
+
+/// Cuts off what the outer packet was padded with, and gives the tenant's IP header the ECN field that it leaves with.
+#[inline(always)]
+pub fn cut_padding<F: Frame>(frame: &mut F, arrival: &Arrival) {
+    if arrival.strip != 0 {
+        let end = usize::from(arrival.strip) + usize::from(arrival.len);
+        if frame.len() > end {
+            frame.truncate(end);
+        }
+        if arrival.ecn != 0xff {
+            mark(frame, arrival);
+        }
+    }
+}
+
+#[inline(never)]
+fn mark<F: Frame>(frame: &mut F, arrival: &Arrival) {
+    if let Some(tenant) = frame.head_mut().get_mut(usize::from(arrival.strip)..) {
+        let inner = ip::within(tenant, ethernet::ADDRESSES);
+        ip::set_ecn(tenant, inner, arrival.ecn);
+    }
+}
