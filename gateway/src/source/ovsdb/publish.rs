@@ -117,8 +117,7 @@ pub fn publish(group: Group, scene: Scene<'_>) -> Transaction {
 
 impl<'a> Scene<'a> {
     fn own_row(self) -> Option<(Uuid, &'a super::rows::PhysicalSwitch)> {
-        let rows = self.replica.physical_switches.iter();
-        rows.map(|(uuid, row)| (*uuid, row)).find(|(_, row)| *row.name == *self.facts.name)
+        self.replica.switch_named(&self.facts.name)
     }
 
     fn own_ports(self) -> impl Iterator<Item = (Uuid, &'a super::rows::PhysicalPort)> {

@@ -130,6 +130,13 @@ impl Replica {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The row of a gateway. A server keeps names apart; where one does not, the lowest row counts, however often the
+    /// database is read.
+    pub fn switch_named(&self, name: &str) -> Option<(Uuid, &PhysicalSwitch)> {
+        let named = self.physical_switches.iter().filter(|(_, row)| *row.name == *name);
+        named.min_by_key(|(uuid, _)| **uuid).map(|(uuid, row)| (*uuid, row))
+    }
 }
 
 #[derive(Deserialize)]

@@ -304,6 +304,18 @@ fn two_rows_for_one_port_do_not_bind_a_vlan_twice() {
     assert_eq!(wanted.segments[&number(8)].attachments.len(), 1);
 }
 
+/// Tables have no order of their own, each its own none.
+#[test]
+fn of_two_rows_with_the_gateways_name_it_is_always_the_same() {
+    let lowest = row("gw1").min(row("gw2"));
+    for _ in 0..32 {
+        let mut db = database();
+        put(&mut db, "Physical_Switch", "gw2", json!({"name": "gw1"}));
+        assert_eq!(db.switch_named("gw1").map(|(uuid, _)| uuid), Some(lowest));
+    }
+    assert!(database().switch_named("gw2").is_none());
+}
+
 /// The file attaches ports, the controller brings VTEPs and MACs.
 #[test]
 fn a_segment_that_only_the_file_attaches_is_followed() {

@@ -105,7 +105,7 @@ pub struct Wanted {
 impl Wanted {
     /// Works it out. `None`: the database does not know this gateway (yet).
     pub fn of(replica: &Replica, facts: &Facts) -> Option<Self> {
-        let ours = replica.physical_switches.values().find(|switch| *switch.name == *facts.name)?;
+        let (_, ours) = replica.switch_named(&facts.name)?;
         let mut work = Work {
             replica,
             facts,
@@ -449,8 +449,8 @@ impl<'a> Work<'a> {
         for row in self.replica.arp_sources.values() {
             self.reject("Arp_Sources_Remote", &*row.mac, "this gateway sends no ARP requests for a router");
         }
-        let ours = self.replica.physical_switches.values().find(|switch| *switch.name == *self.facts.name);
-        for port in ours.iter().flat_map(|switch| &switch.ports).filter_map(|uuid| self.replica.ports.get(uuid)) {
+        let ours = self.replica.switch_named(&self.facts.name);
+        for port in ours.iter().flat_map(|(_, switch)| &switch.ports).filter_map(|uuid| self.replica.ports.get(uuid)) {
             for vlan in port.acls.keys() {
                 self.reject(
                     "Physical_Port",
