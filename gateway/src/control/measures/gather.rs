@@ -15,7 +15,7 @@ use crate::tables::{EndpointId, Way};
 use crate::verdict::DropReason;
 
 impl Control {
-    /// The state of everything when cores counted last ([`super::Event::Count`]): of each kind the first `limit`.
+    /// The state of everything when cores counted last ([`crate::control::Event::Count`]): of each kind the first `limit`.
     pub fn measure(&self, limit: usize) -> Measures {
         let counters = self.counters();
         let (vnis, vni_drops) = (self.measure_vnis(&counters, limit), self.measure_owned(limit, true));

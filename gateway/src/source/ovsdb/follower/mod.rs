@@ -1,7 +1,7 @@
 //! The thread that follows the database and speaks for us in it. Control hears of changes, and tells what becomes of them.
 //!
-//! Three parts share the work: [`line`] has the connection (and the server, when it is embedded), [`force`] knows what of
-//! the database is in force, and [`speech`] says in the database what is ours. In [`work`] they take turns.
+//! Three parts share the work: `line` has the connection (and the server, when it is embedded), `force` knows what of
+//! the database is in force, and `speech` says in the database what is ours. In `work` they take turns.
 
 mod force;
 mod line;
