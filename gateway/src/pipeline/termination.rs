@@ -9,7 +9,7 @@ use crate::batch::{Arrival, Kind};
 use crate::frame::{Checked, Frame, RxMeta};
 use crate::shard::Stranger;
 use crate::tables::tunnels::Terminus;
-use crate::tables::{EndpointId, FdbKey, Place, PortTable, Segment, Sources, Tables};
+use crate::tables::{EndpointId, FdbKey, Place, PortTable, Segment, SegmentId, Sources, Tables};
 use crate::verdict::DropReason;
 use crate::wire::udp::Udp;
 use crate::wire::{checksum, ecn, ethernet, geneve, ip, udp, vxlan, word};
@@ -313,13 +313,7 @@ fn tenant<O: Outer, F: Frame>(
             (parsed.vni, parsed.len)
         }
     };
-    let (id, from) = match tables.keyed.find(encap, vni, ip.source()) {
-        Some(keyed) => keyed,
-        None => {
-            let id = tables.vnis.find(encap, vni).ok_or(DropReason::UnknownVni)?;
-            (id, ip.sender(encap, &tables.sources))
-        }
-    };
+    let (id, from) = belongs(ip, encap, vni, tables).ok_or(DropReason::UnknownVni)?;
     let segment = tables.segments.get(id.index()).ok_or(DropReason::UnknownVni)?;
     verify_udp(packet, ip, &udp, segment)?;
     admit(from, segment, tables)?;
@@ -356,6 +350,17 @@ fn tenant<O: Outer, F: Frame>(
         age_class: segment.age_class,
     };
     Ok(())
+}
+
+/// The segment and the endpoint of a tunnel packet: those of its VNI and its sender where the segment takes that sender, as
+/// the short way of the commonest frames says too; otherwise those of a sender with numbers of its own.
+fn belongs<O: Outer>(ip: &O, encap: Encap, vni: u32, tables: &Tables) -> Option<(SegmentId, EndpointId)> {
+    let plain = tables.vnis.find(encap, vni).map(|id| (id, ip.sender(encap, &tables.sources)));
+    let taken = |&(id, from): &(SegmentId, EndpointId)| {
+        let segment = tables.segments.get(id.index()).filter(|_| from != EndpointId::NONE);
+        segment.is_some_and(|segment| admit(from, segment, tables).is_ok())
+    };
+    plain.filter(taken).or_else(|| tables.keyed.find(encap, vni, ip.source())).or(plain)
 }
 
 /// The IP header of a tenant frame, behind a tag where tags may be.
