@@ -46,6 +46,7 @@ pub use problem::{Problem, Problems, Severity};
 pub use reference::reference;
 pub use render::{file as to_file, render};
 pub use schema::schema;
+pub use suggest::nearest;
 
 /// A file that broke no rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

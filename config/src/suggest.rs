@@ -1,7 +1,7 @@
 //! "Did you mean": the known word nearest to what was written.
 
 /// The word nearest to `written`, if it is near enough to be what was meant.
-pub(crate) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.chars().count() > 64 {
         return None;
     }

@@ -178,6 +178,18 @@ fn the_shows_tell_drops_links_next_hops_configuration_and_health() {
     let refused = gateway.command(&["show", "drops", "--reason", "rain"]).output().expect("the binary starts");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no drop reason 'rain'"));
 
+    let refused = gateway.command(&["show", "fdb", "--port", "srv9"]).output().expect("the binary starts");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("did you mean 'srv1'?") && said.contains("lists them: up0, srv1, srv2"), "{said}");
+    let text = gateway.causeway(&["show", "ports", "--port", "srv1"]);
+    assert!(
+        text.contains("  dropped    1 frame: causeway show drops --port srv1\n") && text.contains("10    5001"),
+        "{text}"
+    );
+    let text = gateway.causeway(&["show", "vnis", "--vni", "5001"]);
+    assert!(text.starts_with("5001 (VXLAN 5001)\n") && text.contains("floods to  10.0.0.12 vxlan\n"), "{text}");
+    assert_eq!(gateway.causeway(&["show", "fdb", "--origin", "static", "--count"]), "1 MAC\n");
+
     assert_eq!(gateway.causeway(&["show", "health"]), "ready\n");
     bench.underlay.send(&bench.vxlan("10.0.0.12", 5001, &probe(BROADCAST, mac(9), 64, 1)));
     gateway.wait_learned(mac(9), "10.0.0.12 vxlan");

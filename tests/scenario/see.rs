@@ -51,8 +51,11 @@ fn a_drop_is_told_with_its_frame_and_whose_it_was() {
     let of = |filter| DropFilter { last: 3, ..filter };
     let by_vni = drops(&mut site, &of(DropFilter { vni: Some("10010".into()), ..DropFilter::default() }));
     assert_eq!((by_vni.len(), by_vni[0].reason.as_str(), by_vni[0].last.len()), (1, "unknown-vtep", 1));
+    let whose = |drop: &DropView| (drop.ports.len(), drop.vnis.len(), drop.vteps.len());
+    assert_eq!((whose(vni), whose(&by_vni[0])), ((1, 0, 1), (0, 1, 0)), "of whom was asked for, and of nobody else");
     let by_vtep = drops(&mut site, &of(DropFilter { vtep: vtep(&PLAIN.peer(1)), ..DropFilter::default() }));
     assert_eq!((by_vtep.len(), by_vtep[0].reason.as_str(), by_vtep[0].last.len()), (1, "unknown-vni", 1));
+    assert_eq!(whose(&by_vtep[0]), (0, 0, 1));
     let by_port = drops(&mut site, &of(DropFilter { port: Some("srv1".into()), ..DropFilter::default() }));
     assert_eq!((by_port.len(), by_port[0].reason.as_str()), (1, "unknown-vlan"));
 }

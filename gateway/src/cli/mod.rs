@@ -169,6 +169,7 @@ Neither root nor devices are needed. Warnings alone leave the exit status 0.";
 const SHOW_HELP: &str = "\
 Examples:
   causeway show ports
+  causeway show ports --port srv1           all about one: VLANs, VNIs, bytes
   causeway show drops                       every named drop, what it means and what to do
   causeway show fdb --vni 10010 --vtep 10.0.0.12
   causeway show vteps --json --socket /run/lab.sock";

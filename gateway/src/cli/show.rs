@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use config::types::Mac;
+use gateway::control::MacOrigin;
 use gateway::control::view::FdbView;
 use gateway::telemetry::{
-    DropFilter, FDB_PAGE, FdbFilter, Line, NeighbourFilter, Request, Show, VtepFilter, ask, follow, render,
+    DropFilter, FDB_PAGE, FdbFilter, Line, PortFilter, Request, Show, VniFilter, VtepFilter, ask, follow, render,
 };
 
 use super::{Refusal, Socket};
@@ -18,9 +20,9 @@ use super::{Refusal, Socket};
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Ports: link, MAC, frames in and out, drops
-    Ports(How),
+    Ports(Ports),
     /// Segments: numbers, encapsulation, attachments, VTEPs, MACs
-    Vnis(How),
+    Vnis(Vnis),
     /// Remote tunnel ends: encapsulation, next hop and whether it resolves, when last seen
     Vteps(Vteps),
     /// MAC addresses: where each is, who says so, and how old it is
@@ -53,7 +55,8 @@ const FDB_HELP: &str = "\
 Examples:
   causeway show fdb --vni 10010
   causeway show fdb --mac 02:00:00:00:00:05
-  causeway show fdb --port srv1 --limit 0";
+  causeway show fdb --port srv1 --limit 0
+  causeway show fdb --vni 10010 --origin learned --count";
 
 const DROPS_HELP: &str = "\
 Examples:
@@ -79,6 +82,11 @@ pub struct How {
     socket: Socket,
 }
 
+/// Reads an origin.
+fn origins() -> impl TypedValueParser<Value = MacOrigin> {
+    PossibleValuesParser::new(["static", "controller", "learned"]).try_map(|word| word.parse::<MacOrigin>())
+}
+
 /// Seconds in milliseconds.
 fn seconds(text: &str) -> Result<u32, String> {
     let seconds: f64 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
@@ -86,6 +94,26 @@ fn seconds(text: &str) -> Result<u32, String> {
         true => Ok((seconds * 1000.0) as u32),
         false => Err("between 0.1 and 86400 seconds".into()),
     }
+}
+
+/// Which ports.
+#[derive(Debug, Args)]
+pub struct Ports {
+    /// Only the one of this name, in full: addresses, VLANs and their VNIs, bytes
+    #[arg(long, value_name = "NAME")]
+    port: Option<String>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Which segments.
+#[derive(Debug, Args)]
+pub struct Vnis {
+    /// Only this one, by its number or name, in full: ports, VTEPs, limits, bytes
+    #[arg(long, value_name = "VNI")]
+    vni: Option<String>,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Which VTEPs.
@@ -142,7 +170,7 @@ impl Macs {
     /// The same in the words of the socket.
     pub fn filter(self) -> FdbFilter {
         let Self { vni, port, vtep, mac } = self;
-        FdbFilter { vni, port, vtep, mac: mac.map(|mac| mac.to_string()), limit: None, after: None }
+        FdbFilter { vni, port, vtep, mac: mac.map(|mac| mac.to_string()), ..FdbFilter::default() }
     }
 }
 
@@ -151,6 +179,12 @@ impl Macs {
 pub struct Fdb {
     #[command(flatten)]
     macs: Macs,
+    /// Only those of this origin
+    #[arg(long, value_name = "ORIGIN", value_parser = origins())]
+    origin: Option<MacOrigin>,
+    /// Only say how many they are
+    #[arg(long, conflicts_with = "limit")]
+    count: bool,
     /// At most so many; 0 is all [default: 1000 in a table, all in JSON]
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
@@ -171,8 +205,8 @@ pub struct Neighbours {
 /// Asks and prints.
 pub fn show(what: What) -> Result<ExitCode, Refusal> {
     let (show, how) = match what {
-        What::Ports(how) => (Show::Ports, how),
-        What::Vnis(how) => (Show::Vnis, how),
+        What::Ports(Ports { port, how }) => (Show::Ports(PortFilter { port }), how),
+        What::Vnis(Vnis { vni, how }) => (Show::Vnis(VniFilter { vni }), how),
         What::Vteps(Vteps { vtep, how }) => (Show::Vteps(VtepFilter { vtep }), how),
         What::Drops(Drops { reason, port, vni, vtep, last, how }) => {
             (Show::Drops(DropFilter { reason, port, vni, vtep, last }), how)
@@ -183,13 +217,13 @@ pub fn show(what: What) -> Result<ExitCode, Refusal> {
         What::Health(how) => (Show::Health, how),
         What::Version(how) => (Show::Version, how),
         What::Workers(how) => (Show::Workers, how),
-        What::Neighbours(Neighbours { vni, how }) => (Show::Neighbours(NeighbourFilter { vni }), how),
+        What::Neighbours(Neighbours { vni, how }) => (Show::Neighbours(VniFilter { vni }), how),
         What::Rules(how) => (Show::Rules, how),
         What::Controllers(how) => (Show::Controllers, how),
-        What::Fdb(Fdb { macs, limit, how }) => {
+        What::Fdb(Fdb { macs, origin, count, limit, how }) => {
             let limit = limit.or((!how.json).then_some(1000)).filter(|&limit| limit > 0);
-            let filter = FdbFilter { limit, ..macs.filter() };
-            if how.watch.is_none() && limit.is_none_or(|limit| limit > FDB_PAGE) {
+            let filter = FdbFilter { origin, count, limit, ..macs.filter() };
+            if how.watch.is_none() && !count && limit.is_none_or(|limit| limit > FDB_PAGE) {
                 return pages(filter, how).map(|()| ExitCode::SUCCESS);
             }
             (Show::Fdb(filter), how)

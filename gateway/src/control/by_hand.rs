@@ -98,8 +98,7 @@ impl Control {
     }
 
     fn key_of(&self, vni: &str, mac: Mac) -> Result<(usize, FdbKey), String> {
-        let index = self.model.segments.iter().position(|segment| segment.name == vni);
-        let index = index.ok_or_else(|| format!("there is no VNI '{vni}'; 'causeway show vnis' lists them"))?;
+        let index = self.vni_called(vni)?;
         Ok((index, FdbKey::new(self.plan.segments[index], mac.0)))
     }
 
@@ -107,9 +106,7 @@ impl Control {
         let settings = &self.model.segments[segment];
         match spot {
             Spot::Port(name, tags) => {
-                let port = self.model.ports.iter().position(|port| port.name == *name);
-                let port =
-                    port.ok_or_else(|| format!("there is no port '{name}'; 'causeway show ports' lists them"))?;
+                let port = self.port_called(name)?;
                 let all = self.model.ports[port].attachments.iter().enumerate();
                 let here: Vec<_> = all.filter(|(_, attachment)| attachment.segment == segment).collect();
                 let fits = |tag: &str| tags.as_ref().is_none_or(|tags| tags == tag);

@@ -163,6 +163,9 @@ pub struct RemoteView {
     pub vtep: String,
     /// `vxlan` or `geneve`.
     pub encap: String,
+    /// The VNI that packets to and from it carry, where that is not the segment's own.
+    #[serde(default)]
+    pub own_vni: Option<u32>,
 }
 
 /// One line of `show vteps`: a remote tunnel end, or a multicast group.
@@ -174,6 +177,9 @@ pub struct VtepView {
     pub encap: String,
     /// `configured`, `controller`, `learned` (accept: any), or `group`.
     pub origin: String,
+    /// The VNI that packets to and from it carry, where that is not the segment's own.
+    #[serde(default)]
+    pub own_vni: Option<u32>,
     /// `up`, `resolving` (no next hop's MAC is known yet), `no-route`, or `no-source` (vtep.source lacks the family).
     pub state: String,
     /// What `state` means and what to do, for all but `up`.
@@ -232,6 +238,9 @@ pub struct FdbView {
     pub vtep: Option<String>,
     /// `vxlan` or `geneve`, for MACs behind a VTEP.
     pub encap: Option<String>,
+    /// The VNI that packets to and from it carry, where that is not the segment's own.
+    #[serde(default)]
+    pub own_vni: Option<u32>,
     /// `static`, `controller` or `learned`.
     pub origin: String,
     /// Which controller said so: `ovsdb` or `evpn`.
@@ -289,7 +298,8 @@ pub struct DropView {
     pub cure: String,
     /// Frames: all of them, or those of the port, VNI or VTEP that was asked for.
     pub frames: u64,
-    /// Frames by port, those with a count only, in the order of the configuration.
+    /// Frames by port, those with a count only, in the order of the configuration. Where a port, VNI or VTEP was asked for,
+    /// this and the next two have that one alone.
     pub ports: Vec<PortDrops>,
     /// Frames by segment, as far as a segment was known, by name.
     #[serde(default)]

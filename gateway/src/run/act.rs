@@ -6,7 +6,7 @@ use gateway::inform;
 use gateway::telemetry::{Act, FdbPlace};
 use serde_json::{Value, json};
 
-use super::answer::{filter, vni_name};
+use super::answer::filter;
 
 /// Does it and says what came of it. What concerns the configuration or the log is done elsewhere.
 pub fn act(control: &mut Control, act: &Act) -> Result<Value, String> {
@@ -17,14 +17,14 @@ pub fn act(control: &mut Control, act: &Act) -> Result<Value, String> {
             Ok(json!({"forgotten": forgotten}))
         }
         Act::FdbAdd(asked) => {
-            let vni = vni_name(control, &asked.vni)?;
+            let vni = control.find_vni(&asked.vni)?;
             let (spot, place) = spot(asked)?;
             control.put_mac(&vni, asked.mac.parse()?, &spot)?;
             inform!("a MAC was put by hand"; vni = vni, mac = asked.mac, place = place);
             Ok(json!({"place": place}))
         }
         Act::FdbDel { vni, mac } => {
-            let vni = vni_name(control, vni)?;
+            let vni = control.find_vni(vni)?;
             control.remove_mac(&vni, mac.parse()?)?;
             inform!("a MAC was removed by hand"; vni = vni, mac = mac);
             Ok(json!({}))

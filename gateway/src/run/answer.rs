@@ -2,7 +2,7 @@
 
 use gateway::control::explain::{self, Sample};
 use gateway::control::view::{DeviceView, LinkView};
-use gateway::control::{Control, DropFilter, FdbFilter, Nanos};
+use gateway::control::{Control, DropFilter, FdbFilter, Nanos, find_reason};
 use gateway::decode;
 use gateway::frame::PortId;
 use gateway::tables::FdbKey;
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use super::around::{Around, health};
 use super::controllers::Controllers;
 use super::machine::Machine;
-use super::trace::reason;
 
 /// The state of the ports' links, by port.
 pub struct Links {
@@ -51,24 +50,36 @@ pub fn answer(
         Verb::Follow(_) => return Err("what is followed has no single answer".into()),
     };
     Ok(match show {
-        Show::Ports => {
+        Show::Ports(asked) => {
             let mut ports = control.view_ports();
             for (index, port) in ports.iter_mut().enumerate() {
                 port.link = links.state(index);
             }
-            if text { render::ports(&ports).into() } else { json!(ports) }
+            if let Some(name) = &asked.port {
+                ports = vec![ports.swap_remove(control.port_called(name)?)];
+            }
+            match (text, &asked.port) {
+                (true, Some(_)) => ports.iter().map(render::port).collect::<String>().into(),
+                (true, None) => render::ports(&ports).into(),
+                (false, _) => json!(ports),
+            }
         }
-        Show::Vnis => {
-            let vnis = control.view_vnis();
-            if text { render::vnis(&vnis).into() } else { json!(vnis) }
+        Show::Vnis(asked) => {
+            let mut vnis = control.view_vnis();
+            if let Some(name) = &asked.vni {
+                vnis = vec![vnis.swap_remove(control.vni_called(name)?)];
+            }
+            match (text, &asked.vni) {
+                (true, Some(_)) => vnis.iter().map(render::vni).collect::<String>().into(),
+                (true, None) => render::vnis(&vnis).into(),
+                (false, _) => json!(vnis),
+            }
         }
         Show::Vteps(asked) => {
             let mut vteps = control.view_vteps();
             if let Some(address) = asked.vtep {
-                vteps.retain(|vtep| vtep.vtep == address.to_string());
-                if vteps.is_empty() {
-                    return Err(format!("there is no VTEP {address}; 'causeway show vteps' lists them"));
-                }
+                let address = control.find_vtep(address)?.to_string();
+                vteps.retain(|vtep| vtep.vtep == address);
             }
             match (text, asked.vtep) {
                 (true, Some(_)) => vteps.iter().map(render::vtep).collect::<Vec<_>>().join("\n").into(),
@@ -98,6 +109,10 @@ pub fn answer(
         }
         Show::Fdb(asked) => {
             let filter = filter(control, asked)?;
+            if asked.count {
+                let (_, macs) = control.page_fdb(&filter, None, 0, now);
+                return Ok(if text { render::count_of_macs(macs).into() } else { json!({ "macs": macs }) });
+            }
             let after = asked.after.as_ref().map(|place| fdb_place(control, place)).transpose()?;
             let limit = asked.limit.unwrap_or(FDB_PAGE).min(FDB_PAGE);
             let (rows, total) = control.page_fdb(&filter, after, limit, now);
@@ -106,10 +121,10 @@ pub fn answer(
         // Scripts want to read a zero; people want to read what happened.
         Show::Drops(asked) => {
             let filter = DropFilter {
-                reason: asked.reason.as_deref().map(reason).transpose()?.flatten(),
-                port: asked.port.as_ref().map(|port| port_name(control, port)).transpose()?,
-                vni: asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?,
-                vtep: asked.vtep,
+                reason: asked.reason.as_deref().map(find_reason).transpose()?,
+                port: asked.port.as_ref().map(|port| control.find_port(port)).transpose()?,
+                vni: asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?,
+                vtep: asked.vtep.map(|vtep| control.find_vtep(vtep)).transpose()?,
                 last: asked.last.unwrap_or(0),
             };
             let drops = control.view_drops_of(&filter, !text);
@@ -131,7 +146,7 @@ pub fn answer(
             if text { render::workers(&workers).into() } else { json!(workers) }
         }
         Show::Neighbours(asked) => {
-            let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
+            let vni = asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?;
             let neighbours = control.view_neighbours(vni.as_deref());
             if text { render::neighbours(&neighbours).into() } else { json!(neighbours) }
         }
@@ -148,9 +163,7 @@ pub fn answer(
 
 /// What becomes of a frame: the one whose digits are in `body`, or one as asked.
 fn explain(control: &mut Control, asked: &ExplainAsk, body: &str, text: bool, now: Nanos) -> Result<Value, String> {
-    let name = port_name(control, &asked.port)?;
-    let place = control.model().ports.iter().position(|port| port.name == name);
-    let port = PortId(place.unwrap_or_default() as u8);
+    let port = PortId(control.port_called(&asked.port)? as u8);
     let frame = match (body.trim(), &asked.dst) {
         ("", None) => {
             return Err("say where the frame goes with --dst, or give a whole one with --frame or --pcap".into());
@@ -176,9 +189,10 @@ fn explain(control: &mut Control, asked: &ExplainAsk, body: &str, text: bool, no
 /// Which MACs are meant, in control's words.
 pub fn filter(control: &Control, asked: &gateway::telemetry::FdbFilter) -> Result<FdbFilter, String> {
     let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
-    let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
-    let port = asked.port.as_ref().map(|port| port_name(control, port)).transpose()?;
-    Ok(FdbFilter { vni, port, vtep: asked.vtep, mac })
+    let vni = asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?;
+    let port = asked.port.as_ref().map(|port| control.find_port(port)).transpose()?;
+    let vtep = asked.vtep.map(|vtep| control.find_vtep(vtep)).transpose()?;
+    Ok(FdbFilter { vni, port, vtep, mac, origin: asked.origin })
 }
 
 /// The row that a page begins behind: `VNI/MAC`.
@@ -187,22 +201,4 @@ fn fdb_place(control: &Control, place: &str) -> Result<FdbKey, String> {
     row.ok_or_else(|| {
         format!("'{place}' is no place to go on from: its VNI has gone, or it is not VNI/MAC; begin anew")
     })
-}
-
-/// The name of the segment that is called `asked`, or has it as a number.
-pub(super) fn vni_name(control: &Control, asked: &str) -> Result<String, String> {
-    let segments = &control.model().segments;
-    let number = asked.parse().ok();
-    let numbered = |vni: Option<config::types::Vni>| vni.is_some_and(|vni| Some(vni.value()) == number);
-    let by_name = segments.iter().find(|segment| segment.name == asked);
-    let by_number = || segments.iter().find(|segment| numbered(segment.vxlan) || numbered(segment.geneve));
-    let found = by_name.or_else(by_number);
-    let unknown = || format!("there is no VNI '{asked}'; 'causeway show vnis' lists them");
-    found.map(|segment| segment.name.clone()).ok_or_else(unknown)
-}
-
-pub(super) fn port_name(control: &Control, asked: &str) -> Result<String, String> {
-    let known = control.model().ports.iter().any(|port| port.name == asked);
-    let unknown = || format!("there is no port '{asked}'; 'causeway show ports' lists them");
-    known.then(|| asked.to_owned()).ok_or_else(unknown)
 }

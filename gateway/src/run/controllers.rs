@@ -7,7 +7,7 @@ use gateway::control::view::ControllerView;
 use gateway::control::{Control, Nanos};
 use gateway::source::ovsdb::follower::{Follower, Options, Outside, Settings, Told};
 use gateway::source::ovsdb::wanted::Facts;
-use gateway::telemetry::{Request, Show};
+use gateway::telemetry::{PortFilter, Request, Show};
 
 use super::desk::Message;
 use super::evpn::Evpn;
@@ -44,7 +44,7 @@ impl Controllers {
             tell: Box::new(move |change| drop(changes.send(Message::Overlay(Controller::Ovsdb, change)))),
             ports: Box::new(move || {
                 let (reply, answer) = bounded(1);
-                let request = Request::show(Show::Ports);
+                let request = Request::show(Show::Ports(PortFilter::default()));
                 let _ = questions.send(Message::Ask(request, reply));
                 answer
             }),

@@ -4,14 +4,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gateway::control::view::{TraceHead, TraceLine, TraceStatus};
 use gateway::control::watch::Watcher;
-use gateway::control::{Control, Nanos};
+use gateway::control::{Control, Nanos, find_reason};
 use gateway::frame::PortId;
 use gateway::tap::Filter;
 use gateway::telemetry::{Follow, Lines, Missed, Request, TraceAsk, Verb};
 use gateway::verdict::DropReason;
 use serde_json::json;
-
-use super::answer::{port_name, vni_name};
 
 /// Bytes kept of a frame when nobody says another number, and at most.
 const SNAP: (usize, usize) = (256, 9_234);
@@ -139,24 +137,18 @@ impl Trace {
 
 /// What is asked for, in the cores' numbers.
 fn filter(control: &Control, asked: &TraceAsk) -> Result<Filter, String> {
-    let port = asked.port.as_ref().map(|name| port_name(control, name)).transpose()?;
-    let port = port.and_then(|name| control.model().ports.iter().position(|port| port.name == name));
-    let vni = asked.vni.as_ref().map(|vni| vni_name(control, vni)).transpose()?;
+    let port = asked.port.as_ref().map(|name| control.port_called(name)).transpose()?;
+    let vni = asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?;
     let mac: Option<config::types::Mac> = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
     Ok(Filter {
         port: port.map(|index| PortId(index as u8)),
         segment: vni.and_then(|name| control.segment_named(&name)),
         mac: mac.map(|mac| mac.0.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))),
-        drop: asked.drop.as_deref().map(reason).transpose()?,
+        drop: asked.drop.as_deref().map(reason_or_any).transpose()?,
     })
 }
 
 /// The drop reason of a label; `None` is any.
-pub fn reason(label: &str) -> Result<Option<DropReason>, String> {
-    if label == "any" {
-        return Ok(None);
-    }
-    let found = DropReason::ALL.iter().find(|reason| reason.label() == label);
-    let unknown = || format!("there is no drop reason '{label}'; 'causeway show drops --json' lists them all");
-    found.map(|&reason| Some(reason)).ok_or_else(unknown)
+fn reason_or_any(label: &str) -> Result<Option<DropReason>, String> {
+    if label == "any" { Ok(None) } else { find_reason(label).map(Some) }
 }

@@ -1,6 +1,7 @@
 //! Tunnels: remote VTEPs, and what a received tunnel packet belongs to.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use config::types::{Encap, Vni};
@@ -32,6 +33,13 @@ pub struct TunnelKey {
     pub encap: Encap,
     /// The number that it has for a segment, where that is not the segment's.
     pub vni: Option<Vni>,
+}
+
+impl fmt::Display for TunnelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.remote, self.encap)?;
+        self.vni.map_or(Ok(()), |vni| write!(f, " vni {}", vni.value()))
+    }
 }
 
 /// Senders with numbers of their own, by (encapsulation, VNI, outer source): asked only where [`Vnis`] and [`Sources`] have

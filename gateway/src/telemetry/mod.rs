@@ -44,8 +44,8 @@ use serde::{Deserialize, Serialize};
 pub use client::{Line, ask, follow};
 pub use lines::{Lines, Missed};
 pub use request::{
-    Act, DropFilter, ExplainAsk, FDB_PAGE, FdbFilter, FdbPlace, Follow, NeighbourFilter, Request, Show, TraceAsk, Verb,
-    VtepFilter,
+    Act, DropFilter, ExplainAsk, FDB_PAGE, FdbFilter, FdbPlace, Follow, PortFilter, Request, Show, TraceAsk, Verb,
+    VniFilter, VtepFilter,
 };
 pub use server::{Access, Answer, Server};
 

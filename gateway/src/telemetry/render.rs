@@ -2,24 +2,24 @@
 
 mod lists;
 mod see;
+mod whole;
 
 pub use lists::{neighbours, rules};
-pub use see::{drops, health, links, next_hops, version, vtep};
+pub use see::{drops, health, links, next_hops, version};
+pub use whole::{port, vni, vtep};
 
+pub(super) use super::table::WIDTH;
 use super::table::{Side::*, Table, short};
 pub use super::workers::workers;
 use crate::control::view::{ControllerView, FdbView, LinkView, PortView, VniView, VtepView};
 
-/// Columns of the widest line.
-pub(super) const WIDTH: usize = 100;
-
 /// `show ports`.
 pub fn ports(ports: &[PortView]) -> String {
     let mut table = Table::new(&[
-        ("PORT", Left),
+        ("PORT", Name(12)),
         ("LINK", Left),
         ("MTU", Right),
-        ("CARRIES", Left),
+        ("CARRIES", List(14)),
         ("RX", Right),
         ("TX", Right),
         ("TO HOST", Right),
@@ -29,10 +29,10 @@ pub fn ports(ports: &[PortView]) -> String {
     ]);
     for port in ports {
         table.row([
-            clip(&port.name, 12),
+            port.name.clone(),
             link(port.link),
             port.mtu.to_string(),
-            clip(&carries(port), 20),
+            carries(port),
             short(port.rx.frames),
             short(port.tx.frames),
             short(port.to_host.frames),
@@ -70,11 +70,11 @@ fn carries(port: &PortView) -> String {
 /// `show vnis`.
 pub fn vnis(vnis: &[VniView]) -> String {
     let mut table = Table::new(&[
-        ("VNI", Left),
+        ("VNI", Name(12)),
         ("VXLAN", Right),
         ("GENEVE", Right),
-        ("PORTS", Left),
-        ("FLOODS TO", Left),
+        ("PORTS", List(12)),
+        ("FLOODS TO", Name(14)),
         ("LEARNING", Left),
         ("MACS", Right),
         ("RX", Right),
@@ -84,10 +84,10 @@ pub fn vnis(vnis: &[VniView]) -> String {
     for vni in vnis {
         let members: Vec<_> = vni.ports.iter().map(|member| format!("{}:{}", member.port, member.vlan)).collect();
         table.row([
-            clip(&vni.name, 14),
+            vni.name.clone(),
             number(vni.vxlan),
             number(vni.geneve),
-            clip(&members.join(" "), 20),
+            members.join(" "),
             floods(vni),
             vni.learning.clone(),
             short(vni.macs),
@@ -100,9 +100,9 @@ pub fn vnis(vnis: &[VniView]) -> String {
 
 fn floods(vni: &VniView) -> String {
     match (&vni.flood_group, vni.flood_vteps.as_slice()) {
-        (Some(group), _) => format!("group {}", clip(group, 16)),
+        (Some(group), _) => format!("group {group}"),
         (None, []) => "-".into(),
-        (None, [one]) => clip(&one.vtep, 16),
+        (None, [one]) => one.vtep.clone(),
         (None, more) => format!("{} VTEPs", more.len()),
     }
 }
@@ -114,7 +114,7 @@ pub fn vteps(vteps: &[VtepView]) -> String {
         ("ENCAP", Left),
         ("ORIGIN", Left),
         ("STATE", Left),
-        ("NEXT HOP", Left),
+        ("NEXT HOP", Name(8)),
         ("SEEN", Right),
         ("MACS", Right),
         ("RX", Right),
@@ -125,17 +125,17 @@ pub fn vteps(vteps: &[VtepView]) -> String {
         let hop = match vtep.next_hops.as_slice() {
             [] => "-".into(),
             [hop] => match hop.gateway.as_ref().or(hop.mac.as_ref()) {
-                Some(next) => format!("{} {}", hop.port, clip(next, 20)),
+                Some(next) => format!("{} {next}", hop.port),
                 None => hop.port.clone(),
             },
             more => format!("{} ways", more.len()),
         };
         table.row([
             vtep.vtep.clone(),
-            vtep.encap.clone(),
+            vtep.own_vni.map_or_else(|| vtep.encap.clone(), |vni| format!("{} vni {vni}", vtep.encap)),
             vtep.origin.clone(),
             vtep.state.clone(),
-            clip(&hop, 22),
+            hop,
             vtep.last_seen.map_or("-".into(), briefly),
             short(vtep.macs),
             short(vtep.rx.frames),
@@ -160,25 +160,33 @@ fn briefly(seconds: u64) -> String {
 
 /// `show fdb`: `rows` of the `total` MACs that were asked for.
 pub fn fdb(rows: &[FdbView], total: usize) -> String {
-    let mut table = Table::new(&[("VNI", Left), ("MAC", Left), ("PLACE", Left), ("ORIGIN", Left), ("AGE", Right)]);
+    let mut table =
+        Table::new(&[("VNI", Name(10)), ("MAC", Left), ("PLACE", Name(46)), ("ORIGIN", Left), ("AGE", Right)]);
     for row in rows {
         table.row([
-            clip(&row.vni, 14),
+            row.vni.clone(),
             row.mac.clone(),
             row.place.clone(),
             origin(row),
             row.age.map_or(String::new(), |seconds| format!("{seconds} s")),
         ]);
     }
-    let count = match (rows.len(), total) {
-        (_, 0) => "no MACs\n".into(),
-        (_, 1) => "1 MAC\n".into(),
-        (shown, total) if shown == total => format!("{total} MACs\n"),
-        (shown, total) => {
+    if total == 0 {
+        return "no MACs: none is known that fits; they come from frames, static entries and controllers\n".into();
+    }
+    let count = match rows.len() < total {
+        false => count_of_macs(total),
+        true => {
+            let shown = rows.len();
             format!("{shown} of {total} MACs: narrow with --vni, --port, --vtep or --mac, or show more with --limit\n")
         }
     };
     format!("{table}\n{count}")
+}
+
+/// `show fdb --count`.
+pub fn count_of_macs(macs: usize) -> String {
+    count(macs as u64, "MAC") + "\n"
 }
 
 /// Who says so; a controller by its name.
@@ -248,14 +256,6 @@ fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `text`, cut to `width` characters; the JSON has all of it.
-fn clip(text: &str, width: usize) -> String {
-    match text.chars().count() > width {
-        true => text.chars().take(width - 1).chain(['…']).collect(),
-        false => text.into(),
-    }
-}
-
 /// Appends `text` to `out` in lines that fit, each behind `indent`.
 pub(super) fn wrap(text: &str, indent: &str, out: &mut String) {
     let mut line = String::from(indent);
@@ -317,8 +317,9 @@ mod tests {
             weight: 1,
         };
         let vtep = VtepView {
-            vtep: "2001:db8:ff::1234".into(),
+            vtep: "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".into(),
             encap: "geneve".into(),
+            own_vni: Some(16_777_215),
             origin: "configured".into(),
             state: "resolving".into(),
             hint: Some("word ".repeat(40)),
@@ -378,6 +379,7 @@ mod tests {
             vlan: None,
             vtep: Some("10.0.0.12".into()),
             encap: Some("vxlan".into()),
+            own_vni: None,
             origin: "learned".into(),
             controller: None,
             stale: false,

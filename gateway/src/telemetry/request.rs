@@ -6,6 +6,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::control::MacOrigin;
+
 /// One line on the socket: `{"show":"fdb","vni":"10010","text":true}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -35,9 +37,9 @@ pub enum Verb {
 #[serde(tag = "show", rename_all = "lowercase")]
 pub enum Show {
     /// Ports and their counters.
-    Ports,
+    Ports(PortFilter),
     /// Segments.
-    Vnis,
+    Vnis(VniFilter),
     /// Remote tunnel ends and their next hops.
     Vteps(VtepFilter),
     /// MACs.
@@ -65,18 +67,27 @@ pub enum Show {
     /// Controllers and what they have in force.
     Controllers,
     /// Who has which IP address, for ARP and neighbour suppression.
-    Neighbours(NeighbourFilter),
+    Neighbours(VniFilter),
     /// Access lists: rules and their hits.
     Rules,
     /// What becomes of a frame. Its bytes, as hexadecimal digits, may follow as the body.
     Explain(ExplainAsk),
 }
 
-/// Which addresses: all that fit every given field.
+/// Which ports to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct NeighbourFilter {
-    /// In the segment of this name, or with this number in either encapsulation.
+pub struct PortFilter {
+    /// The one of this name, in full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+}
+
+/// Which segments, or whose addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VniFilter {
+    /// The segment of this name, or with this number in either encapsulation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vni: Option<String>,
 }
@@ -248,6 +259,12 @@ pub struct FdbFilter {
     /// Of this MAC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Of this origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<MacOrigin>,
+    /// Only how many they are, in place of the rows.
+    #[serde(skip_serializing_if = "is_false")]
+    pub count: bool,
     /// At most so many rows, and never more than [`FDB_PAGE`] in one answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -360,8 +377,11 @@ mod tests {
         let filter = FdbFilter { vni: Some("10010".into()), limit: Some(100), ..FdbFilter::default() };
         for (line, request) in [
             (r#"{"show":"fdb","vni":"10010","limit":100}"#, Request::show(Show::Fdb(filter.clone()))),
-            (r#"{"show":"ports","text":true}"#, Request::show(Show::Ports).text(true)),
-            (r#"{"show":"ports","every_ms":500}"#, Request { every_ms: Some(500), ..Request::show(Show::Ports) }),
+            (r#"{"show":"ports","text":true}"#, Request::show(Show::Ports(PortFilter::default())).text(true)),
+            (
+                r#"{"show":"ports","every_ms":500}"#,
+                Request { every_ms: Some(500), ..Request::show(Show::Ports(PortFilter::default())) },
+            ),
             (r#"{"do":"fdb-flush","vni":"10010","limit":100}"#, Request::act(Act::FdbFlush(filter.clone()))),
         ] {
             assert_eq!(serde_json::from_str::<Request>(line).expect("a request"), request);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use config::types::Encap;
 use gateway::load::{Scene, Side};
-use gateway::telemetry::{DropFilter, Request, Show, ask};
+use gateway::telemetry::{DropFilter, PortFilter, Request, Show, ask};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::figures::Figures;
@@ -123,7 +123,7 @@ impl Lab {
             self.on_all_cores(|| command.spawn()).map_err(|error| format!("cannot start the gateway ({error})"))?;
         let gateway = self.gateway.insert(gateway);
         let until = Instant::now() + PATIENCE;
-        let question = Request::show(Show::Ports);
+        let question = Request::show(Show::Ports(PortFilter::default()));
         let socket = self.folder.join("gateway.sock");
         while ask(&socket, &question).is_err() {
             if gateway.try_wait().is_ok_and(|ended| ended.is_some()) || Instant::now() > until {

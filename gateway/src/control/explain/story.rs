@@ -95,7 +95,7 @@ impl Control {
                 SpotView { place, port: Some(port), vlan: Some(tag.to_string()), ..SpotView::default() }
             }
             EndpointKey::Tunnel(key) | EndpointKey::Group(key, _) => SpotView {
-                place: format!("{} {}", key.remote, key.encap),
+                place: key.to_string(),
                 vtep: Some(key.remote.to_string()),
                 encap: Some(key.encap.to_string()),
                 ..SpotView::default()

@@ -133,7 +133,8 @@ impl Control {
         all.sort_unstable_by_key(|(key, id, _)| (key.remote, key.encap, id.0));
         let mut vteps: Vec<VtepMeasure> = Vec::new();
         let mut count = 0;
-        for group in all.chunk_by(|a, b| a.0 == b.0) {
+        // A VTEP with VNIs of its own is still one VTEP.
+        for group in all.chunk_by(|(a, ..), (b, ..)| (a.remote, a.encap) == (b.remote, b.encap)) {
             count += 1;
             if count > limit {
                 continue;

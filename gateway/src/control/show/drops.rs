@@ -44,7 +44,7 @@ impl Control {
                     port: port.name.clone(),
                     frames: counted.drops[reason as usize],
                 });
-            let ports: Vec<PortDrops> = ports.filter(|port| port.frames != 0).collect();
+            let mut ports: Vec<PortDrops> = ports.filter(|port| port.frames != 0).collect();
             let on = |name: &str| ports.iter().find(|port| port.port == name).map_or(0, |port| port.frames);
             let frames = [
                 filter.port.as_ref().map(|name| on(name)),
@@ -58,6 +58,13 @@ impl Control {
                     Owner::Vni(name) => vnis.push(VniDrops { vni: name.clone(), frames }),
                     Owner::Vtep(address) => vteps.push(VtepDrops { vtep: address.to_string(), frames }),
                 }
+            }
+            // How the frames of one port are spread over segments and VTEPs nobody counts, nor the other way round: whoever
+            // asks for one hears of that one.
+            if filter.port.is_some() || filter.vni.is_some() || filter.vtep.is_some() {
+                ports.retain(|one| filter.port.as_ref() == Some(&one.port));
+                vnis.retain(|one| filter.vni.as_ref() == Some(&one.vni));
+                vteps.retain(|one| filter.vtep.is_some_and(|address| address.to_string() == one.vtep));
             }
             DropView {
                 reason: reason.label().into(),

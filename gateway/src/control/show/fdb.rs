@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use config::types::{Mac, Tag};
+use serde::{Deserialize, Serialize};
 
 use crate::control::fdb::Record;
 use crate::control::ids::EndpointKey;
@@ -21,6 +22,50 @@ pub struct FdbFilter {
     pub vtep: Option<IpAddr>,
     /// The MAC.
     pub mac: Option<Mac>,
+    /// Who says so.
+    pub origin: Option<MacOrigin>,
+}
+
+/// Who says where a MAC is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MacOrigin {
+    /// The configuration, or the operator by hand.
+    Static,
+    /// A controller.
+    Controller,
+    /// A frame that came from it.
+    Learned,
+}
+
+impl MacOrigin {
+    /// Its word.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Controller => "controller",
+            Self::Learned => "learned",
+        }
+    }
+}
+
+impl std::str::FromStr for MacOrigin {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let known = [Self::Static, Self::Controller, Self::Learned].into_iter().find(|origin| origin.label() == word);
+        known.ok_or_else(|| format!("'{word}' is no origin; use static, controller or learned"))
+    }
+}
+
+impl From<Origin> for MacOrigin {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Static => Self::Static,
+            Origin::Controller => Self::Controller,
+            Origin::Learned | Origin::Fresh => Self::Learned,
+        }
+    }
 }
 
 impl FdbFilter {
@@ -98,6 +143,7 @@ impl Control {
         };
         let vtep = |address: IpAddr| matches!(place, Some(EndpointKey::Tunnel(key)) if key.remote == address);
         filter.mac.is_none_or(|mac| key.mac() == mac.0)
+            && filter.origin.is_none_or(|origin| origin == record.origin.into())
             && filter.vtep.is_none_or(vtep)
             && filter.port.as_ref().is_none_or(port)
             && filter.vni.as_ref().is_none_or(vni)
@@ -115,12 +161,8 @@ impl Control {
             vlan: None,
             vtep: None,
             encap: None,
-            origin: match record.origin {
-                Origin::Static => "static",
-                Origin::Controller => "controller",
-                Origin::Learned | Origin::Fresh => "learned",
-            }
-            .into(),
+            own_vni: None,
+            origin: MacOrigin::from(record.origin).label().into(),
             controller: controller.map(|controller| controller.name().into()),
             stale: controller.is_some_and(|controller| self.is_stale(controller)),
             age: learned.then(|| now.saturating_sub(record.seen) / 1_000_000_000),
@@ -136,9 +178,10 @@ impl Control {
                 view.vlan = Some(tag.to_string());
             }
             EndpointKey::Tunnel(key) | EndpointKey::Group(key, _) => {
-                view.place = format!("{} {}", key.remote, key.encap);
+                view.place = key.to_string();
                 view.vtep = Some(key.remote.to_string());
                 view.encap = Some(key.encap.to_string());
+                view.own_vni = key.vni.map(|vni| vni.value());
             }
         }
         Some(view)

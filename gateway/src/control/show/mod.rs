@@ -10,7 +10,7 @@ use config::types::{Accept, Attachment, Flood, Model, Port};
 use hdrhistogram::Histogram;
 
 pub use self::drops::DropFilter;
-pub use self::fdb::FdbFilter;
+pub use self::fdb::{FdbFilter, MacOrigin};
 use super::Control;
 use super::view::{
     AttachmentView, MemberView, PortView, RemoteView, StageView, TallyView, UnderlayView, VniView, WorkerView,
@@ -222,6 +222,10 @@ fn members(model: &Model) -> Vec<Vec<MemberView>> {
 
 impl From<&config::types::Remote> for RemoteView {
     fn from(remote: &config::types::Remote) -> Self {
-        Self { vtep: remote.address.to_string(), encap: remote.encap.to_string() }
+        Self {
+            vtep: remote.address.to_string(),
+            encap: remote.encap.to_string(),
+            own_vni: remote.vni.map(|vni| vni.value()),
+        }
     }
 }

@@ -60,6 +60,7 @@ impl Control {
         VtepView {
             vtep: key.remote.to_string(),
             encap: key.encap.to_string(),
+            own_vni: key.vni.map(|vni| vni.value()),
             origin: origin.into(),
             state: state.into(),
             hint,

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use config::types::{Encap, Flood, Mac, Tag, Vid, Vni};
 
 use super::OFFICE;
-use crate::control::FdbFilter;
 use crate::control::overlay::{
     Change, Controller, Feedback, Number, OverlayFlood, OverlaySegment, Part, Refusal, RemoteMac,
 };
 use crate::control::testing::{Gateway, address, mac};
+use crate::control::{FdbFilter, MacOrigin};
 use crate::tables::{FdbKey, Origin, TunnelKey, Way};
 
 const FIRST: Number = number(500);
@@ -420,6 +420,14 @@ fn a_vtep_with_a_number_of_its_own_is_an_endpoint_of_its_own() {
     assert_eq!(find(&gateway, 7), Some((mac.segment(), keyed)));
     assert_eq!(find(&gateway, 500), find(&gateway, 7));
     assert_eq!(find(&gateway, 100), None, "the file's VNI is none of this");
+    // What is shown tells them apart; what is measured is one VTEP.
+    let shown = gateway.control.view_vteps().into_iter().filter(|vtep| vtep.vtep == "10.0.0.12");
+    assert_eq!(shown.map(|vtep| (vtep.own_vni, vtep.macs)).collect::<Vec<_>>(), [(None, 1), (Some(7), 1)]);
+    let behind = FdbFilter { origin: Some(MacOrigin::Controller), ..FdbFilter::vtep(address("10.0.0.12")) };
+    let row = gateway.control.view_fdb(&behind, gateway.now).next().expect("it is there");
+    assert_eq!((row.place.as_str(), row.own_vni), ("10.0.0.12 vxlan vni 7", Some(7)));
+    let measured = gateway.control.measure(1000).vteps.into_iter().filter(|vtep| vtep.vtep == "10.0.0.12");
+    assert_eq!(measured.map(|vtep| vtep.macs).collect::<Vec<_>>(), [2]);
     // The same VTEP without a number of its own.
     let plainly = OverlaySegment { keys: Default::default(), ..wanted };
     gateway.says(Controller::Ovsdb, Some(vec![plainly]), Vec::new());

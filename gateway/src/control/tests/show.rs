@@ -4,7 +4,7 @@ use config::types::Encap;
 
 use super::OFFICE;
 use crate::control::testing::Gateway;
-use crate::control::{Event, FdbFilter};
+use crate::control::{Event, FdbFilter, MacOrigin};
 use crate::counters::Counters;
 use crate::link::{Report, Update};
 use crate::verdict::DropReason;
@@ -31,6 +31,9 @@ fn the_fdb_says_where_who_says_so_and_for_how_long() {
     assert_eq!(rows(&gateway, &vtep), all[1..2]);
     let mac = FdbFilter { mac: "02:00:00:00:00:06".parse().ok(), vni: Some("100".into()), ..FdbFilter::default() };
     assert_eq!(rows(&gateway, &mac), all[2..]);
+    let learned = FdbFilter { origin: "learned".parse().ok(), ..FdbFilter::default() };
+    assert_eq!(rows(&gateway, &learned), all[..1]);
+    assert_eq!("fresh".parse::<MacOrigin>(), Err("'fresh' is no origin; use static, controller or learned".into()));
 }
 
 #[test]

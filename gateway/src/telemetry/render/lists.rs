@@ -1,7 +1,7 @@
 //! Tables of neighbours and of access lists.
 
 use super::super::table::{Side::*, Table, short};
-use super::{clip, wrap};
+use super::wrap;
 use crate::control::view::{NeighbourView, RuleView};
 
 /// `show neighbours`.
@@ -10,7 +10,7 @@ pub fn neighbours(neighbours: &[NeighbourView]) -> String {
         return "no addresses: give 'neighbours' to a VNI, or an 'ip' to its static MACs\n".into();
     }
     let mut table = Table::new(&[
-        ("VNI", Left),
+        ("VNI", Name(8)),
         ("IP", Left),
         ("MAC", Left),
         ("ORIGIN", Left),
@@ -20,7 +20,7 @@ pub fn neighbours(neighbours: &[NeighbourView]) -> String {
     let word = |value: bool| if value { "yes" } else { "no" }.to_owned();
     for one in neighbours {
         table.row([
-            clip(&one.vni, 14),
+            one.vni.clone(),
             one.ip.clone(),
             one.mac.clone(),
             one.origin.clone(),
@@ -48,10 +48,10 @@ pub fn rules(rules: &[RuleView]) -> String {
             text.push('\n');
         }
         wrap(&format!("{}, used by {users}", list[0].list), "", &mut text);
-        let mut table = Table::new(&[("#", Right), ("ACTION", Left), ("HITS", Right), ("MATCHES", Left)]);
+        let mut table = Table::new(&[("#", Right), ("ACTION", Left), ("HITS", Right), ("MATCHES", List(20))]);
         for rule in list {
             let matches = if rule.matches.is_empty() { "everything" } else { &rule.matches };
-            table.row([rule.number.to_string(), rule.action.clone(), short(rule.hits), clip(matches, 76)]);
+            table.row([rule.number.to_string(), rule.action.clone(), short(rule.hits), matches.into()]);
         }
         text.push_str(&table.to_string());
     }

@@ -1,7 +1,7 @@
-//! `show drops`, `links`, `next-hops`, `health`, `version`, and one VTEP in full.
+//! `show drops`, `links`, `next-hops`, `health` and `version`.
 
-use super::{clip, wrap};
-use crate::control::view::{DeviceView, DropView, HealthView, HopView, LostView, VersionView, VtepView};
+use super::wrap;
+use crate::control::view::{DeviceView, DropView, HealthView, HopView, LostView, VersionView};
 use crate::telemetry::explain::behind;
 use crate::telemetry::table::{Side::*, Table, short};
 
@@ -17,7 +17,8 @@ pub fn drops(drops: &[DropView]) -> String {
     for drop in drops {
         let ports: Vec<_> = drop.ports.iter().map(|port| format!("{} {}", port.port, port.frames)).collect();
         let frames = if drop.frames == 1 { "frame" } else { "frames" };
-        wrap(&format!("{}: {} {frames} ({})", drop.reason, drop.frames, ports.join(", ")), "", &mut text);
+        let on = if ports.is_empty() { String::new() } else { format!(" ({})", ports.join(", ")) };
+        wrap(&format!("{}: {} {frames}{on}", drop.reason, drop.frames), "", &mut text);
         let vnis = drop.vnis.iter().map(|one| (one.frames, format!("VNI {} {}", one.vni, one.frames)));
         let vteps = drop.vteps.iter().map(|one| (one.frames, format!("VTEP {} {}", one.vtep, one.frames)));
         let whose = [first(vnis.collect()), first(vteps.collect())].concat();
@@ -48,7 +49,7 @@ fn show(lost: &LostView, text: &mut String) {
     let from = lost.from.as_ref().map_or(String::new(), |from| format!(", from {from}"));
     let to = lost.to.as_ref().map_or(String::new(), |to| format!(", to {to}"));
     let bytes = lost.length;
-    wrap(&format!("{} ago on {}{vni}{from}{to}: {bytes} bytes", ago(lost.age_ms), lost.port), "    - ", text);
+    behind("    - ", &format!("{} ago on {}{vni}{from}{to}: {bytes} bytes", ago(lost.age_ms), lost.port), text);
     wrap(&lost.headers, "      ", text);
 }
 
@@ -60,47 +61,12 @@ fn ago(milliseconds: u64) -> String {
     }
 }
 
-/// One VTEP in full.
-pub fn vtep(vtep: &VtepView) -> String {
-    let mut text = String::new();
-    let mut line = |name: &str, value: &str| behind(&format!("  {name:<10} "), value, &mut text);
-    line("state", &vtep.hint.as_ref().map_or(vtep.state.clone(), |hint| format!("{}: {hint}", vtep.state)));
-    line("origin", &vtep.origin);
-    for hop in &vtep.next_hops {
-        let address = hop.gateway.as_ref().map_or(String::new(), |gateway| format!("gateway {gateway}, "));
-        let mac = hop.mac.as_deref().unwrap_or("MAC not known");
-        let weight = if hop.weight > 1 { format!(", weight {}", hop.weight) } else { String::new() };
-        line("next hop", &format!("port {}, {address}{mac}, {}{weight}", hop.port, hop.neighbour));
-    }
-    line("last seen", &vtep.last_seen.map_or("never".into(), |seconds| format!("{seconds} s ago")));
-    if let Some(sends) = &vtep.sends {
-        let (low, high) = (sends.lowest_source_port, sends.highest_source_port);
-        let reserved = match sends.reserved_bits {
-            0 => "reserved bits clear".into(),
-            some => format!("reserved bits set in {some}"),
-        };
-        let checksums = &sends.checksums;
-        let of = sends.sampled;
-        line(
-            "sends",
-            &format!("UDP from ports {low} to {high}, checksums {checksums}, {reserved} (of {of} looked at)"),
-        );
-    }
-    let more = vtep.vni_count.saturating_sub(vtep.vnis.len() as u64);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    line("VNIs", &format!("{}{more}", if vtep.vnis.is_empty() { "none".into() } else { vtep.vnis.join(", ") }));
-    line("MACs", &vtep.macs.to_string());
-    line("received", &format!("{} frames, {} bytes", vtep.rx.frames, vtep.rx.bytes));
-    line("sent", &format!("{} frames, {} bytes", vtep.tx.frames, vtep.tx.bytes));
-    format!("{} {}\n{text}", vtep.vtep, vtep.encap)
-}
-
 /// `show links`.
 pub fn links(devices: &[DeviceView]) -> String {
     let mut table = Table::new(&[
-        ("PORT", Left),
+        ("PORT", Name(12)),
         ("LINK", Left),
-        ("DRIVER", Left),
+        ("DRIVER", Name(14)),
         ("NUMA", Right),
         ("RXQ", Right),
         ("TXQ", Right),
@@ -116,9 +82,9 @@ pub fn links(devices: &[DeviceView]) -> String {
         });
         let half = if device.up && !device.full_duplex { " half" } else { "" };
         table.row([
-            clip(&device.port, 12),
+            device.port.clone(),
             format!("{}{speed}{half}", if device.up { "up" } else { "down" }),
-            clip(&device.driver, 14),
+            device.driver.clone(),
             device.numa_node.map_or("-".into(), |node| node.to_string()),
             device.rx_queues.to_string(),
             device.tx_queues.to_string(),
@@ -139,20 +105,26 @@ pub fn links(devices: &[DeviceView]) -> String {
 
 /// `show next-hops`.
 pub fn next_hops(hops: &[HopView]) -> String {
-    let mut table =
-        Table::new(&[("PORT", Left), ("ADDRESS", Left), ("MAC", Left), ("STATE", Left), ("VTEPS", Right), ("", Left)]);
+    let mut table = Table::new(&[
+        ("PORT", Name(12)),
+        ("ADDRESS", Name(39)),
+        ("MAC", Left),
+        ("STATE", Left),
+        ("VTEPS", Right),
+        ("", List(8)),
+    ]);
     for hop in hops {
         let first = hop.vteps.first().map_or(String::new(), |vtep| match hop.vtep_count {
             1 => vtep.clone(),
             _ => format!("{vtep}, …"),
         });
         table.row([
-            clip(&hop.port, 12),
-            clip(hop.address.as_deref().unwrap_or("-"), 26),
+            hop.port.clone(),
+            hop.address.clone().unwrap_or_else(|| "-".into()),
             hop.mac.clone().unwrap_or_else(|| "-".into()),
             hop.state.clone(),
             hop.vtep_count.to_string(),
-            clip(&first, 20),
+            first,
         ]);
     }
     if hops.is_empty() { "no VTEP has a next hop: 'causeway show vteps' says why\n".into() } else { table.to_string() }
@@ -173,11 +145,12 @@ pub fn version(version: &VersionView) -> String {
     let dpdk = version.dpdk.as_ref().map_or(String::new(), |dpdk| format!(" (dpdk {dpdk})"));
     let cores: Vec<String> = version.cores.iter().map(u16::to_string).collect();
     format!(
-        "causeway {}{dpdk}\nprocess {}, up {}\nconfiguration {}\nworkers on core {}\n",
+        "causeway {}{dpdk}\nprocess {}, up {}\nconfiguration {}\nworkers on {} {}\n",
         version.version,
         version.pid,
         ago(version.uptime * 1000),
         version.config,
+        if cores.len() == 1 { "core" } else { "cores" },
         cores.join(", "),
     )
 }
@@ -185,7 +158,9 @@ pub fn version(version: &VersionView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::view::{NextHopView, PeerView, PortDrops, ProblemView, TallyView, VniDrops, VtepDrops};
+    use crate::control::view::{
+        NextHopView, PeerView, PortDrops, ProblemView, TallyView, VniDrops, VtepDrops, VtepView,
+    };
     use crate::telemetry::render::WIDTH;
 
     const LONG: &str = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff";
@@ -228,6 +203,7 @@ mod tests {
         let whole = VtepView {
             vtep: LONG.into(),
             encap: "geneve".into(),
+            own_vni: Some(16_777_215),
             origin: "configured".into(),
             state: "resolving".into(),
             hint: Some("word ".repeat(40)),
@@ -278,7 +254,7 @@ mod tests {
         };
         let all = [
             drops(&[drop]),
-            vtep(&whole),
+            crate::telemetry::render::vtep(&whole),
             links(&[device]),
             next_hops(&[neighbour]),
             health(&HealthView::of(vec![ill])),

@@ -6,19 +6,19 @@ use std::time::Instant;
 
 use super::*;
 use crate::telemetry::serve::follow;
-use crate::telemetry::{DropFilter, Missed, Show, Verb, ask};
+use crate::telemetry::{DropFilter, Missed, PortFilter, Show, Verb, ask};
 
 fn place(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("causeway-{}-{name}.sock", std::process::id()))
 }
 
 fn ports() -> Request {
-    Request::show(Show::Ports)
+    Request::show(Show::Ports(PortFilter::default()))
 }
 
 fn hello(request: Request) -> Result<serde_json::Value, String> {
     match request.verb {
-        Verb::Show(Show::Ports) => Ok(serde_json::json!([1, 2])),
+        Verb::Show(Show::Ports(_)) => Ok(serde_json::json!([1, 2])),
         _ => Err("only ports".into()),
     }
 }
