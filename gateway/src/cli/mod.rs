@@ -3,6 +3,7 @@
 mod bench;
 mod change;
 mod check;
+mod completions;
 mod doctor;
 mod explain;
 mod fdb;
@@ -142,7 +143,11 @@ enum Command {
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
         /// The shell to complete in
-        shell: clap_complete::Shell,
+        #[arg(required_unless_present = "names")]
+        shell: Option<clap_complete::Shell>,
+        /// Names of the running gateway that may follow a line, for the scripts
+        #[arg(long, value_name = "LINE", hide = true)]
+        names: Option<String>,
     },
 }
 
@@ -186,7 +191,9 @@ Example:
 
 const COMPLETIONS_HELP: &str = "\
 Example:
-  causeway completions bash > /etc/bash_completion.d/causeway";
+  causeway completions bash > /etc/bash_completion.d/causeway
+
+Names of ports, VNIs, VTEPs, MACs and drop reasons are those of the running gateway, asked when the key is pressed.";
 
 /// Which gateway.
 #[derive(Debug, clap::Args)]
@@ -243,10 +250,10 @@ pub fn main() -> ExitCode {
         Command::Log { what } => fdb::log(what),
         Command::Schema => show::print(&format!("{:#}\n", config::schema())),
         Command::Man { directory } => man::man(command(), &directory),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command(), "causeway", &mut script);
-            show::print(&String::from_utf8_lossy(&script))
+        Command::Completions { shell, names } => {
+            let script = shell.map(|shell| completions::script(shell, command())).unwrap_or_default();
+            let names = completions::names(&names.unwrap_or_default());
+            show::print(&names.iter().fold(script, |text, name| text + name + "\n"))
         }
     };
     done.map_or_else(|refusal| refused(&refusal), |()| ExitCode::SUCCESS)

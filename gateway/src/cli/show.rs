@@ -10,9 +10,12 @@ use clap::{Args, Subcommand};
 use config::types::Mac;
 use gateway::control::MacOrigin;
 use gateway::control::view::FdbView;
+use gateway::telemetry::table::{WIDTH, clip};
 use gateway::telemetry::{
     DropFilter, FDB_PAGE, FdbFilter, Line, PortFilter, Request, Show, VniFilter, VtepFilter, ask, follow, render,
 };
+
+use ratatui::crossterm::terminal;
 
 use super::{Refusal, Socket};
 
@@ -248,14 +251,18 @@ pub fn show(what: What) -> Result<ExitCode, Refusal> {
 
 /// Prints it again and again: over the old one on a terminal, below it elsewhere, and JSON as a line each time.
 fn watch(socket: &Path, request: &Request) -> Result<(), Refusal> {
-    const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
-    let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
+    let screen = std::io::stdout().is_terminal();
     let mut printed = Ok(true);
+    let mut first = true;
     let end = follow(socket, request, |line| {
         let Line::Value(value) = line else { return true };
         printed = match value {
-            serde_json::Value::String(table) if clear.is_empty() => print_all(&format!("{table}\n")),
-            serde_json::Value::String(table) => print_all(&format!("{clear}{table}")),
+            serde_json::Value::String(table) if screen => {
+                let (columns, rows) = terminal::size().unwrap_or((WIDTH as u16, u16::MAX));
+                let clear = if std::mem::take(&mut first) { "\x1b[2J" } else { "" };
+                print_all(&format!("{clear}{}", over(&table, columns.into(), rows.into())))
+            }
+            serde_json::Value::String(table) => print_all(&format!("{table}\n")),
             value => print_all(&format!("{value}\n")),
         };
         matches!(printed, Ok(true))
@@ -264,6 +271,19 @@ fn watch(socket: &Path, request: &Request) -> Result<(), Refusal> {
         true => Err(format!("it can be shown no longer: {end}")),
         false => Ok(()),
     }
+}
+
+/// What puts `text` on a screen in place of what is there: as much as fits, and how much does not.
+fn over(text: &str, columns: usize, rows: usize) -> String {
+    const NEXT_LINE: &str = "\x1b[K\n";
+    let lines: Vec<&str> = text.lines().collect();
+    let room = rows.saturating_sub(1);
+    let mut shown: Vec<String> = lines.iter().take(room).map(|line| clip(line, columns)).collect();
+    if let Some(last) = shown.last_mut().filter(|_| lines.len() > room) {
+        let more = lines.len() - room + 1;
+        *last = clip(&format!("… and {more} more lines: make the terminal taller, or leave --watch out"), columns);
+    }
+    format!("\x1b[H{}{NEXT_LINE}\x1b[J", shown.join(NEXT_LINE))
 }
 
 /// Prints more MACs than one answer has: asks page by page.
@@ -301,5 +321,23 @@ fn print_all(text: &str) -> Result<bool, Refusal> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(format!("cannot print: {error}")),
         Ok(()) => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_watched_never_scrolls_the_screen_away() {
+        assert_eq!(over("one\ntwo\n", 80, 24), "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J");
+        assert_eq!(over("a line that is too long\n", 10, 24), "\x1b[Ha line th…\x1b[K\n\x1b[J");
+        let tall: String = (0..100).map(|line| format!("{line}\n")).collect();
+        let shown = over(&tall, 40, 10);
+        assert_eq!(shown.lines().count(), 10, "nine lines and the end of the last one");
+        assert!(shown.contains("7\x1b[K\n… and 92 more lines: make the terminal"), "{shown:?}");
+        for (columns, rows) in [(0, 0), (1, 1), (3, 2)] {
+            over(&tall, columns, rows);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `causeway trace`: frames as they pass.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +65,9 @@ pub struct Trace {
 /// Follows and prints until there is enough.
 pub fn trace(asked: Trace) -> Result<(), Refusal> {
     let Trace { port, vni, mac, drop, count, rate, snap, write, json, socket } = asked;
+    if write.as_deref() == Some(Path::new("-")) && io::stdout().is_terminal() {
+        return Err("a capture is no text for a terminal: append '| tshark -r -', or name a file".into());
+    }
     let ask_for =
         TraceAsk { port, vni, mac: mac.map(|mac| mac.to_string()), drop, count, rate, snap: snap.map(usize::from) };
     let request = Request::follow(Follow::Trace(ask_for));
@@ -208,7 +211,10 @@ impl Printer {
 fn open(file: &Path) -> io::Result<Box<dyn Write>> {
     Ok(match file.to_str() {
         Some("-") => Box::new(io::stdout()),
-        _ => Box::new(File::create(file)?),
+        _ => {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+            Box::new(File::create(file).map_err(named)?)
+        }
     })
 }
 

@@ -1,6 +1,6 @@
 //! Rates as tables: on a terminal as many rows as fit, as text all that moved.
 
-use gateway::telemetry::table::{Side, Table};
+use gateway::telemetry::table::{Side, Table, middle};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -19,6 +19,8 @@ const TRAFFIC: [(&str, Side); 7] = [
     ("OUT BPS", Side::Right),
     ("DROPS/S", Side::Right),
 ];
+/// Those of them that a narrow terminal does without, the first one first.
+const TRAFFIC_LESS: &[usize] = &[4, 2, 1, 6, 5];
 /// Columns of workers.
 const WORKERS: [(&str, Side); 6] = [
     ("CORE", Side::Right),
@@ -28,8 +30,16 @@ const WORKERS: [(&str, Side); 6] = [
     ("BURST", Side::Right),
     ("CYCLES", Side::Right),
 ];
+/// Those of them that a narrow terminal does without.
+const WORKERS_LESS: &[usize] = &[5, 4, 3, 2];
 /// Columns of drops.
 const DROPS: [(&str, Side); 3] = [("REASON", Side::Left), ("DROPS/S", Side::Right), ("TOTAL", Side::Right)];
+/// Those of them that a narrow terminal does without.
+const DROPS_LESS: &[usize] = &[2];
+/// Below so many columns VTEPs stand under VNIs, not beside them.
+const BESIDE: u16 = 110;
+/// So many characters of a name are worth more than another column.
+const NAME: usize = 24;
 
 /// A rate as people read it.
 pub fn short(rate: f64) -> String {
@@ -114,19 +124,22 @@ fn section<const N: usize>(
 }
 
 /// Draws the screen. `status` is the last line.
-pub fn screen(frame: &mut Frame<'_>, rates: &Rates, heading: &str, status: &str) {
+pub fn screen(frame: &mut Frame<'_>, rates: &Rates, socket: &str, status: &str) {
     let tall = |rows: usize| rows as u16 + 3;
+    let upper = tall(rates.workers.len().max(rates.drops.len().min(8)));
+    // What VNIs and VTEPs need to say anything is theirs, however many ports there are.
+    let most = frame.area().height.saturating_sub(2) / 3;
     let [head, upper, ports, lower, foot] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Max(tall(rates.workers.len().max(rates.drops.len().min(8)))),
-        Constraint::Max(tall(rates.ports.len())),
+        Constraint::Max(upper.min(most)),
+        Constraint::Max(tall(rates.ports.len()).min(most)),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
     .areas(frame.area());
     let sum = |of: fn(&Traffic) -> f64| short(rates.ports.iter().map(of).sum());
     let totals = format!(
-        "{heading}  in {} pps {} bps  out {} pps {} bps  dropped {}/s",
+        "in {} pps {} bps  out {} pps {} bps  dropped {}/s  {socket}",
         sum(|port| port.rx_frames),
         sum(|port| port.rx_bits),
         sum(|port| port.tx_frames),
@@ -134,53 +147,67 @@ pub fn screen(frame: &mut Frame<'_>, rates: &Rates, heading: &str, status: &str)
         short(rates.drops.iter().map(|drop| drop.frames).sum()),
     );
     frame.render_widget(Line::from(Span::styled(totals, Style::new().add_modifier(Modifier::BOLD))), head);
-    let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(upper);
-    table(frame, left, "Workers", &WORKERS, workers(rates), |row| {
+    let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(1).areas(upper);
+    table(frame, left, "Workers", (&WORKERS, WORKERS_LESS), workers(rates), |row| {
         let busy = row[1].trim_end_matches('%').parse::<u32>().is_ok_and(|load| load >= 90);
         if busy { Style::new().fg(Color::Yellow) } else { Style::new() }
     });
     let red_when = |yes: bool| if yes { Style::new().fg(Color::Red) } else { Style::new() };
-    table(frame, right, "Drops", &DROPS, drops(rates), |row| red_when(row[1] != "0"));
+    table(frame, right, "Drops", (&DROPS, DROPS_LESS), drops(rates), |row| red_when(row[1] != "0"));
     let rows = |rows: &[Traffic]| rows.iter().map(traffic).collect::<Vec<_>>();
     let style = |row: &[String; 7]| red_when(row[1] == "down");
-    table(frame, ports, "Ports", &TRAFFIC, rows(&rates.ports), style);
-    let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(lower);
-    table(frame, left, "VNIs, the busiest first", &TRAFFIC, rows(&rates.vnis), style);
-    table(frame, right, "VTEPs, the busiest first", &TRAFFIC, rows(&rates.vteps), style);
+    let columns = (&TRAFFIC, TRAFFIC_LESS);
+    table(frame, ports, "Ports", columns, rows(&rates.ports), style);
+    let halves = if lower.width < BESIDE { Layout::vertical } else { Layout::horizontal };
+    let [first, second] = halves([Constraint::Fill(1), Constraint::Fill(1)]).spacing(1).areas(lower);
+    table(frame, first, "VNIs, the busiest first", columns, rows(&rates.vnis), style);
+    table(frame, second, "VTEPs, the busiest first", columns, rows(&rates.vteps), style);
     frame.render_widget(Line::from(Span::styled(status, Style::new().add_modifier(Modifier::DIM))), foot);
 }
 
+/// A table as wide as `area`: columns that nobody fills and, where names would have no room, those that matter least
+/// (`columns.1`) are left out, and names lose their middle.
 fn table<const N: usize>(
     frame: &mut Frame<'_>,
     area: Rect,
     title: &str,
-    columns: &[(&'static str, Side); N],
+    (columns, less): (&[(&'static str, Side); N], &[usize]),
     rows: Vec<[String; N]>,
     style: impl Fn(&[String; N]) -> Style,
 ) {
-    let align = |column: usize| if columns[column].1 == Side::Left { Alignment::Left } else { Alignment::Right };
-    let cells = |texts: Vec<String>| {
-        let cells = texts.into_iter().enumerate();
-        Row::new(cells.map(|(column, text)| Cell::from(Line::from(text).alignment(align(column)))).collect::<Vec<_>>())
-    };
-    let shown = usize::from(area.height.saturating_sub(3));
-    let title = match rows.len() > shown {
-        true => format!(" {title} ({shown} of {}) ", rows.len()),
+    let height = usize::from(area.height.saturating_sub(2));
+    let title = match rows.len() > height {
+        true => format!(" {title} ({height} of {}) ", rows.len()),
         false => format!(" {title} "),
     };
-    let widths: Vec<Constraint> = columns
-        .iter()
-        .enumerate()
-        .map(|(column, (name, side))| {
-            let widest = rows.iter().take(shown).map(|row| row[column].chars().count()).chain([name.len()]).max();
-            let widest = widest.unwrap_or(0) as u16;
-            if *side == Side::Left && column == 0 { Constraint::Fill(1) } else { Constraint::Length(widest.max(5)) }
-        })
-        .collect();
-    let heading = cells(columns.iter().map(|(name, _)| (*name).to_owned()).collect());
-    let body = rows.into_iter().take(shown).map(|row| {
-        let style = style(&row);
-        cells(row.into()).style(style)
+    let widest = |column: usize| {
+        let cells = rows.iter().take(height).map(|row| row[column].chars().count());
+        cells.chain([columns[column].0.len()]).max().unwrap_or(0)
+    };
+    let empty = |column: usize| rows.iter().all(|row| row[column].is_empty());
+    let mut shown: Vec<usize> = (0..N).filter(|&column| column == 0 || rows.is_empty() || !empty(column)).collect();
+    let room = usize::from(area.width);
+    let beside = |shown: &[usize]| shown.iter().skip(1).map(|&column| widest(column) + 1).sum::<usize>();
+    for column in less {
+        if beside(&shown) + widest(0).min(NAME) > room {
+            shown.retain(|one| one != column);
+        }
+    }
+    let name = if columns[0].1 == Side::Left { room.saturating_sub(beside(&shown)) } else { widest(0) };
+    let widths = shown.iter().map(|&column| if column == 0 { name } else { widest(column) } as u16);
+    let widths: Vec<Constraint> = widths.map(Constraint::Length).collect();
+    let cells = |texts: Vec<String>| {
+        let cells = shown.iter().zip(texts).map(|(&column, text)| {
+            let text = if column == 0 { middle(&text, name) } else { text };
+            let side = if columns[column].1 == Side::Left { Alignment::Left } else { Alignment::Right };
+            Cell::from(Line::from(text).alignment(side))
+        });
+        Row::new(cells.collect::<Vec<_>>())
+    };
+    let heading = cells(shown.iter().map(|&column| columns[column].0.to_owned()).collect());
+    let body = rows.iter().take(height).map(|row| {
+        let texts = shown.iter().map(|&column| row[column].clone()).collect();
+        cells(texts).style(style(row))
     });
     let table = widgets::Table::new(body.collect::<Vec<_>>(), widths)
         .header(heading.style(Style::new().add_modifier(Modifier::DIM)))
@@ -217,7 +244,7 @@ mod tests {
 
     fn drawn(width: u16, height: u16) -> Vec<String> {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
-        terminal.draw(|frame| screen(frame, &rates(), "causeway top", "q quits")).expect("drawn");
+        terminal.draw(|frame| screen(frame, &rates(), "/run/causeway.sock", "q quits")).expect("drawn");
         let buffer = terminal.backend().buffer();
         let cells = buffer.content.chunks(usize::from(width));
         cells.map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned()).collect()
@@ -227,7 +254,7 @@ mod tests {
     fn the_screen_shows_every_part_and_says_what_did_not_fit() {
         let lines = drawn(120, 30);
         let all = lines.join("\n");
-        assert!(lines[0].starts_with("causeway top  in 1.50M pps 768M bps"), "{all}");
+        assert!(lines[0].starts_with("in 1.50M pps 768M bps"), "{all}");
         for part in
             ["Workers", "97%", "48", "unknown-vlan", "up0", "down", "vni-0", "10.0.0.12 vxlan", "VNIs, the busiest"]
         {
@@ -235,6 +262,24 @@ mod tests {
         }
         assert!(all.contains("of 100)"), "{all}");
         assert_eq!(lines.last().map(String::as_str), Some("q quits"), "{all}");
+    }
+
+    #[test]
+    fn an_ordinary_terminal_shows_names_and_whole_headings() {
+        let lines = drawn(80, 24);
+        let all = lines.join("\n");
+        for whole in
+            ["IN PPS  IN BPS OUT PPS OUT BPS DROPS/S", "vni-0", "10.0.0.12 vxlan", "unknown-vlan", "dropped 12/s"]
+        {
+            let whole = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+            let found = lines.iter().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ").contains(&whole));
+            assert!(found, "{whole}:\n{all}");
+        }
+        // Names come before rates.
+        let all = drawn(40, 24).join("\n");
+        for part in ["97%", "unkn…lan", "srv1", "vni-0", "10.0.0.12 vxlan", "IN BPS"] {
+            assert!(all.contains(part), "{part}:\n{all}");
+        }
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn watch(
     let mut status = "the first rates come in a moment; q quits".to_owned();
     let mut next = Instant::now() + interval;
     while !stop.load(Ordering::Relaxed) {
-        let heading = format!("causeway top {}", socket.display());
+        let heading = socket.display().to_string();
         let shown = if frozen { "the picture is stopped: space goes on, q quits" } else { &status };
         let drawn = screen.0.draw(|frame| draw::screen(frame, &rates, &heading, shown));
         drawn.map_err(|error| format!("cannot draw on this terminal any more ({error})"))?;
