@@ -249,6 +249,25 @@ fn a_core_that_does_not_exist_is_refused_before_anything_is_touched() {
     assert!(!socket.exists());
 }
 
+/// Of many odd things the log names the first, and says how many more there are.
+#[test]
+fn a_start_names_twenty_warnings_and_counts_the_rest() {
+    let place = Place::new("odd");
+    let vnis: String = (1..=300).map(|vni| format!("  - {{vni: {vni}}}\n")).collect();
+    let file = place.file(
+        "odd.yaml",
+        &format!(
+            "version: 1\nworkers: {{cores: [999]}}\nports: [{{name: p, device: net_null0, vlans: [{{vlan: 10, vni: 1}}]}}]\n\
+             vnis:\n{vnis}"
+        ),
+    );
+    let output = causeway(&["run", "-c", &file, "--socket", place.0.join("api.sock").to_str().expect("UTF-8")]);
+    let log = said(&output);
+    assert_eq!(log.matches("the configuration is odd: no port is attached to VNI").count(), 20, "{log}");
+    assert!(log.contains("more of the configuration is odd; see 'causeway check' file="), "{log}");
+    assert!(log.contains("warnings=279"), "{log}");
+}
+
 /// Examples in the README are the files that the tests load.
 #[test]
 fn the_readme_shows_the_examples_as_they_are() {

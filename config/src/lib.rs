@@ -28,6 +28,7 @@ mod document;
 pub mod file;
 mod metrics;
 mod neighbours;
+mod notes;
 mod places;
 mod problem;
 mod reader;
@@ -53,7 +54,7 @@ pub use suggest::nearest;
 pub struct Loaded {
     /// What it means.
     pub model: types::Model,
-    /// What is legal but odd, in the order of the file.
+    /// What is legal but odd, in the order of the file; of very many the first, and one that stands for the others.
     pub warnings: Vec<Problem>,
     /// Where its parts stand.
     pub places: Places,
@@ -80,16 +81,17 @@ pub fn parse(file_name: &str, text: &str) -> Result<Loaded, Problems> {
 }
 
 fn read(file_name: &str, text: String) -> Result<Loaded, Problems> {
-    let (document, problems) = document::Document::parse(file_name, text);
+    let (document, notes) = document::Document::parse(file_name, text);
     let Some(root) = document.root else {
         let empty =
             || vec![Problem::of_file(file_name, "the file is empty", "begin with 'version: 1' and list 'ports'")];
+        let problems = notes.into_problems(file_name);
         return Err(Problems(if problems.is_empty() { empty() } else { problems }));
     };
-    let reader = reader::Reader::new(document, problems);
+    let reader = reader::Reader::new(document, notes);
     let model = check::model(&reader, root);
     let places = Places::of(&reader.document, root);
-    let problems = reader.into_problems();
+    let problems = reader.into_problems(file_name);
     let errors = problems.iter().any(|problem| problem.severity == Severity::Error);
     match model {
         Some(model) if !errors => Ok(Loaded { model, warnings: problems, places }),

@@ -31,17 +31,28 @@ pub struct Problem {
     pub rule: String,
     /// What to do.
     pub cure: String,
-    /// The line of the file.
+    /// The line of the file; of a long one what is around the place.
     pub source: String,
+    /// Characters of the line that are left out before `source`.
+    #[serde(skip)]
+    pub(crate) skipped: usize,
     /// Characters to underline.
     #[serde(skip)]
     pub(crate) width: usize,
+    /// How many problems this is: one, or all that are not shown.
+    #[serde(skip)]
+    pub(crate) stands_for: usize,
 }
 
 /// Characters of a source line that are shown; longer lines are cut around the place.
 const SHOWN: usize = 120;
 
 impl Problem {
+    /// How many problems this is: one, or all those that are too many to be shown.
+    pub fn stands_for(&self) -> usize {
+        self.stands_for
+    }
+
     /// A problem of the file itself, such as one that cannot be read.
     pub(crate) fn of_file(file: &str, rule: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
@@ -53,13 +64,15 @@ impl Problem {
             rule: rule.into(),
             cure: cure.into(),
             source: String::new(),
+            skipped: 0,
             width: 0,
+            stands_for: 1,
         }
     }
 
     /// The source line and a line of carets below the place.
     fn write_source(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let column = self.column.saturating_sub(1);
+        let column = self.column.saturating_sub(1 + self.skipped);
         let start = if column > SHOWN * 3 / 4 { column - SHOWN / 2 } else { 0 };
         let shown: String =
             self.source.chars().skip(start).take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -90,7 +103,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything wrong with a file, in the order of the file; at least one is an error.
+/// Everything wrong with a file, in the order of the file; at least one is an error. Of very many the first are told, and
+/// one stands for the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems(pub(crate) Vec<Problem>);
@@ -103,7 +117,7 @@ impl Problems {
 
     /// How many are errors.
     pub fn errors(&self) -> usize {
-        self.0.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.0.iter().filter(|problem| problem.severity == Severity::Error).map(Problem::stands_for).sum()
     }
 }
 

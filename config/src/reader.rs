@@ -6,38 +6,36 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use crate::document::{At, Document, Kind};
+use crate::notes::Notes;
 use crate::problem::{Problem, Severity};
 use crate::suggest::nearest;
 
 /// The tree, and what was found wrong with it so far.
 pub(crate) struct Reader {
     pub(crate) document: Document,
-    problems: RefCell<Vec<Problem>>,
+    notes: RefCell<Notes>,
 }
 
 impl Reader {
-    pub(crate) fn new(document: Document, problems: Vec<Problem>) -> Self {
-        Self { document, problems: RefCell::new(problems) }
+    pub(crate) fn new(document: Document, notes: Notes) -> Self {
+        Self { document, notes: RefCell::new(notes) }
     }
 
-    /// Everything noted, in the order of the file.
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| (problem.line, problem.column));
-        problems.dedup();
-        problems
+    /// Everything noted, in the order of the file, called `file`.
+    pub(crate) fn into_problems(self, file: &str) -> Vec<Problem> {
+        self.notes.into_inner().into_problems(file)
     }
 
     pub(crate) fn error(&self, at: At, rule: impl Into<String>, cure: impl Into<String>) {
-        self.note(self.document.problem(Severity::Error, at, rule.into(), cure.into()));
+        self.note(Severity::Error, || self.document.problem(Severity::Error, at, rule.into(), cure.into()));
     }
 
     pub(crate) fn warning(&self, at: At, rule: impl Into<String>, cure: impl Into<String>) {
-        self.note(self.document.problem(Severity::Warning, at, rule.into(), cure.into()));
+        self.note(Severity::Warning, || self.document.problem(Severity::Warning, at, rule.into(), cure.into()));
     }
 
-    fn note(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+    fn note(&self, severity: Severity, problem: impl FnOnce() -> Problem) {
+        self.notes.borrow_mut().note(severity, problem);
     }
 
     /// "line 7", for messages that point at a second place.
@@ -99,13 +97,13 @@ impl Reader {
             return None;
         };
         if !plain {
-            self.error(at, format!("'{text}' in quotes is text, not {what}"), "remove the quotes");
+            self.error(at, format!("'{}' in quotes is text, not {what}", excerpt(text)), "remove the quotes");
             return None;
         }
         let rule = match number {
             Number::Fits(number) if range.contains(&number) => return Some(number),
-            Number::Fits(number) if number < low => format!("{text} is too small for {what}"),
-            Number::Negative => format!("{text} is too small for {what}"),
+            Number::Fits(number) if number < low => format!("{} is too small for {what}", excerpt(text)),
+            Number::Negative => format!("{} is too small for {what}", excerpt(text)),
             _ => format!("{} is too large for {what}", excerpt(text)),
         };
         self.error(at, rule, format!("use {low} to {high}"));
@@ -240,7 +238,8 @@ impl Fields<'_> {
 
     pub(crate) fn missing(&self, key: &str, cure: &str) {
         let rule = format!("'{key}' is missing");
-        self.reader.note(self.reader.document.key_problem(self.at, key, None, rule, cure.to_owned()));
+        let problem = || self.reader.document.key_problem(self.at, key, None, rule, cure.to_owned());
+        self.reader.note(Severity::Error, problem);
     }
 
     /// The place of a key's value, or of the whole mapping without it.
@@ -285,13 +284,15 @@ impl Fields<'_> {
     pub(crate) fn done(self) {
         let asked = self.asked.borrow();
         for entry in self.reader.document.entries(self.at).filter(|entry| !asked.contains(&entry.key)) {
-            let cure = match nearest(entry.key, asked.iter().copied()) {
-                Some(key) => format!("did you mean '{key}'?"),
-                None => format!("known here: {}", list(asked.iter())),
-            };
-            let key = excerpt(entry.key);
-            let rule = format!("'{key}' is not known here");
-            self.reader.note(self.reader.document.key_problem(self.at, &key, Some(entry.mark), rule, cure));
+            self.reader.note(Severity::Error, || {
+                let cure = match nearest(entry.key, asked.iter().copied()) {
+                    Some(key) => format!("did you mean '{key}'?"),
+                    None => format!("known here: {}", list(asked.iter())),
+                };
+                let key = excerpt(entry.key);
+                let rule = format!("'{key}' is not known here");
+                self.reader.document.key_problem(self.at, &key, Some(entry.mark), rule, cure)
+            });
         }
     }
 }

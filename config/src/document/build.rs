@@ -6,10 +6,14 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::runs::{self, Item, Runs};
 use super::{At, Document, Mark, Node, Piece, Shape, Step};
-use crate::problem::{Problem, Severity};
+use crate::notes::Notes;
+use crate::problem::Severity;
+use crate::reader::excerpt;
 
 /// Nesting that no sensible file reaches.
 const DEEPEST: usize = 32;
+/// Keys of a mapping that no sensible file reaches: none knows a tenth of them.
+const MOST_KEYS: u32 = 1000;
 /// Nodes copied by aliases, which no sensible file reaches; aliases of aliases would.
 const MOST_COPIES: usize = 1_000_000;
 
@@ -17,23 +21,23 @@ const MOST_COPIES: usize = 1_000_000;
 ///
 /// Long runs of small items are read apart from the parser. Whatever is odd about the file, the parser gets all of it: what
 /// it says of errors does not depend on the short way.
-pub(super) fn build(document: Document) -> (Document, Vec<Problem>) {
+pub(super) fn build(document: Document) -> (Document, Notes) {
     let (short, runs) = runs::take_out(&document.text);
     let mut builder = Builder::new(document);
     if runs.is_empty() || builder.run(&short, &runs).is_none() || builder.taken < runs.len() {
         return whole(builder.emptied());
     }
-    (builder.document, builder.problems)
+    (builder.document, builder.notes)
 }
 
 /// The same by the parser alone.
-pub(super) fn whole(document: Document) -> (Document, Vec<Problem>) {
+pub(super) fn whole(document: Document) -> (Document, Notes) {
     let text = document.text.clone();
     let mut builder = Builder::new(document);
     if builder.run(&text, &Runs::default()).is_none() {
         builder.document.root = None;
     }
-    (builder.document, builder.problems)
+    (builder.document, builder.notes)
 }
 
 /// A list or mapping whose end has not come yet.
@@ -50,14 +54,14 @@ struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, At>,
     copies: usize,
-    problems: Vec<Problem>,
+    notes: Notes,
     /// Runs that have found their place.
     taken: usize,
 }
 
 impl Builder {
     fn new(document: Document) -> Self {
-        Self { document, open: Vec::new(), anchors: HashMap::new(), copies: 0, problems: Vec::new(), taken: 0 }
+        Self { document, open: Vec::new(), anchors: HashMap::new(), copies: 0, notes: Notes::default(), taken: 0 }
     }
 
     /// The document as it was before.
@@ -187,7 +191,11 @@ impl Builder {
         if self.document.word(key) == "<<" {
             return self.refuse(mark, "merge keys are not supported", "write the keys out, or alias a whole value");
         }
-        self.open.last_mut()?.key = Some((key, mark));
+        let open = self.open.last_mut()?;
+        if open.children >= MOST_KEYS {
+            return self.refuse(mark, "more keys than anything here knows", "remove those that mean nothing");
+        }
+        open.key = Some((key, mark));
         Some(())
     }
 
@@ -219,9 +227,10 @@ impl Builder {
         let document = &self.document;
         let key = document.word(key);
         let Some(first) = document.entries(parent).find(|entry| entry.key == key) else { return false };
-        let rule = format!("'{key}' is given twice, first in line {}", first.mark.line());
-        let problem = document.key_problem(parent, key, Some(mark), rule, "keep one".to_owned());
-        self.problems.push(problem);
+        self.notes.note(Severity::Error, || {
+            let rule = format!("'{}' is given twice, first in line {}", excerpt(key), first.mark.line());
+            document.key_problem(parent, key, Some(mark), rule, "keep one".to_owned())
+        });
         true
     }
 
@@ -274,8 +283,9 @@ impl Builder {
     /// Notes a problem that ends the reading.
     fn refuse(&mut self, mark: Mark, rule: &str, cure: &str) -> Option<()> {
         let path = self.open.last().map(|open| self.document.path(open.at)).unwrap_or_default();
-        let problem = self.document.place(Severity::Error, mark, path, rule.to_owned(), cure.to_owned());
-        self.problems.push(problem);
+        let document = &self.document;
+        let problem = || document.place(Severity::Error, mark, path, rule.to_owned(), cure.to_owned());
+        self.notes.note(Severity::Error, problem);
         None
     }
 }

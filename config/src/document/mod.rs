@@ -11,7 +11,9 @@ mod runs;
 use std::cell::OnceCell;
 use std::fmt::Write;
 
+use crate::notes::Notes;
 use crate::problem::{Problem, Severity};
+use crate::reader::excerpt;
 
 /// The number of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,26 +108,40 @@ pub(crate) struct Document {
     file_len: usize,
     /// Where its lines begin, once somebody asks.
     starts: OnceCell<Vec<u32>>,
+    /// Whether a character is a byte, once somebody asks.
+    is_ascii: OnceCell<bool>,
     nodes: Vec<Node>,
     pub(crate) root: Option<At>,
 }
+
+/// Characters of a line that a problem keeps.
+const KEPT: usize = 240;
 
 /// Bytes of a file, at most: pieces are told in 32 bits, and words may be there twice.
 const LARGEST: usize = 1 << 30;
 
 impl Document {
     /// The tree of `text`, and what is wrong with it as YAML. After a syntax error there is no root.
-    pub(crate) fn parse(file: &str, mut text: String) -> (Self, Vec<Problem>) {
+    pub(crate) fn parse(file: &str, mut text: String) -> (Self, Notes) {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
         let file_len = text.len();
         let file = file.to_owned();
-        let document = Self { file, text, file_len, starts: OnceCell::new(), nodes: Vec::new(), root: None };
+        let document = Self {
+            file,
+            text,
+            file_len,
+            starts: OnceCell::new(),
+            is_ascii: OnceCell::new(),
+            nodes: Vec::new(),
+            root: None,
+        };
         if file_len > LARGEST {
             let rule = format!("{file_len} bytes are too many");
-            let problem = Problem::of_file(&document.file, rule, "use at most 1 GiB");
-            return (document, vec![problem]);
+            let mut notes = Notes::default();
+            notes.note(Severity::Error, || Problem::of_file(&document.file, rule, "use at most 1 GiB"));
+            return (document, notes);
         }
         build::build(document)
     }
@@ -217,27 +233,40 @@ impl Document {
     }
 
     fn place(&self, severity: Severity, mark: Mark, path: String, rule: String, cure: String) -> Problem {
+        let (skipped, source) = self.source(mark);
         Problem {
             severity,
-            file: self.file.clone(),
             line: mark.line(),
             column: mark.column as usize,
             path,
-            rule,
-            cure,
-            source: self.source(mark.line()).to_owned(),
+            source: source.to_owned(),
+            skipped,
             width: mark.width as usize,
+            ..Problem::of_file(&self.file, rule, cure)
         }
     }
 
-    /// A line of the file, from 1, without its end.
-    fn source(&self, line: usize) -> &str {
+    /// What is around a place in its line, without the line's end, and how many characters of the line come before that.
+    fn source(&self, mark: Mark) -> (usize, &str) {
+        let line = self.rest_of(mark.line());
+        let is_short = line.len() <= KEPT || line.as_bytes()[..KEPT].contains(&b'\n');
+        let skipped = if is_short { 0 } else { (mark.column as usize).saturating_sub(KEPT / 2) };
+        let is_ascii = *self.is_ascii.get_or_init(|| self.text.as_bytes()[..self.file_len].is_ascii());
+        let from = if is_ascii { Some(skipped) } else { line.char_indices().nth(skipped).map(|(from, _)| from) };
+        let rest = from.and_then(|from| line.get(from..)).unwrap_or_default();
+        let end = rest.char_indices().take(KEPT).take_while(|(_, c)| *c != '\n').last();
+        let shown = &rest[..end.map_or(0, |(at, c)| at + c.len_utf8())];
+        (skipped, shown.strip_suffix('\r').unwrap_or(shown))
+    }
+
+    /// The file from a line on, counted from 1.
+    fn rest_of(&self, line: usize) -> &str {
         let starts = self.starts.get_or_init(|| {
             let ends = self.text.as_bytes()[..self.file_len].iter().enumerate().filter(|(_, byte)| **byte == b'\n');
             std::iter::once(0).chain(ends.map(|(at, _)| at as u32 + 1)).collect()
         });
         let from = line.checked_sub(1).and_then(|index| starts.get(index)).map_or(self.file_len, |&at| at as usize);
-        self.text.get(from..self.file_len).and_then(|rest| rest.lines().next()).unwrap_or_default()
+        self.text.get(from..self.file_len).unwrap_or_default()
     }
 }
 
@@ -245,7 +274,7 @@ fn push_key(path: &mut String, key: &str) {
     if !path.is_empty() {
         path.push('.');
     }
-    path.push_str(key);
+    path.push_str(&excerpt(key));
 }
 
 #[cfg(test)]
@@ -255,14 +284,14 @@ mod tests {
     fn refused(text: &str) -> String {
         let (document, problems) = Document::parse("t.yaml", text.to_owned());
         assert!(document.root.is_none());
-        problems[0].to_string()
+        problems.into_problems("t.yaml")[0].to_string()
     }
 
     #[test]
     fn every_node_knows_its_place() {
         let text = "a: 1\nlist:\n  - {b: x, c: \"y z\"}\n  - 2\n";
         let (document, problems) = Document::parse("t.yaml", text.to_owned());
-        assert!(problems.is_empty());
+        assert!(problems.into_problems("t.yaml").is_empty());
         let mut seen = Vec::new();
         for (number, node) in document.nodes.iter().enumerate() {
             let path = document.path(At(number as u32));
@@ -283,7 +312,7 @@ mod tests {
     #[test]
     fn aliases_stand_for_their_value() {
         let (document, problems) = Document::parse("t.yaml", "a: &x {k: [1, 2]}\nb: *x\n".to_owned());
-        assert!(problems.is_empty());
+        assert!(problems.into_problems("t.yaml").is_empty());
         let paths: Vec<_> = (0..document.nodes.len()).map(|n| document.path(At(n as u32))).collect();
         assert!(paths.contains(&"b.k[1]".to_owned()), "{paths:?}");
     }

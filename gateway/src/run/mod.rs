@@ -114,7 +114,7 @@ fn load(file: &Path) -> Result<config::Loaded, String> {
         complain!(warn, format_args!("the configuration is odd: {rule}"), cure; at = at, path = path);
     }
     if loaded.warnings.len() > WARNINGS {
-        let more = loaded.warnings.len() - WARNINGS;
+        let more: usize = loaded.warnings[WARNINGS..].iter().map(config::Problem::stands_for).sum();
         complain!(warn, "more of the configuration is odd", "see 'causeway check'"; file = file.display(), warnings = more);
     }
     Ok(loaded)

@@ -4,20 +4,28 @@ use super::take_out;
 use crate::document::{At, Document, build};
 
 /// All nodes with their places, and all problems.
-fn all((document, problems): (Document, Vec<crate::Problem>)) -> Vec<String> {
+fn all((document, notes): (Document, crate::notes::Notes)) -> Vec<String> {
     let nodes = (0..document.nodes.len() as u32).map(|number| {
         let at = At(number);
         let of: Vec<_> = document.children(at).map(|child| child.0).collect();
         format!("{} {:?} {:?} {of:?}", document.path(at), document.node(at).mark, document.kind(at))
     });
-    let problems = problems.iter().map(|problem| format!("{problem:?}"));
+    let problems = notes.into_problems("test.yaml").into_iter().map(|problem| format!("{problem:?}"));
     nodes.chain(problems).chain([format!("{:?}", document.root)]).collect()
 }
 
 fn whole(text: &str) -> Vec<String> {
     let (file, text, file_len) = ("t.yaml".to_owned(), text.to_owned(), text.len());
     let nodes = Vec::new();
-    all(build::whole(Document { file, text, file_len, starts: OnceCell::new(), nodes, root: None }))
+    all(build::whole(Document {
+        file,
+        text,
+        file_len,
+        starts: OnceCell::new(),
+        is_ascii: OnceCell::new(),
+        nodes,
+        root: None,
+    }))
 }
 
 /// The short way and the parser alone say the same; true when something was taken out.
