@@ -39,6 +39,11 @@ impl Places {
         }
     }
 
+    /// True when the file itself has this part.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The line of a part, such as `ports[srv1].mtu`, or of the nearest thing around it that the file has.
     pub fn line(&self, path: &str) -> Option<usize> {
         let mut path = path;
@@ -77,5 +82,6 @@ mod tests {
             (Some(6), Some(5), Some(10))
         );
         assert_eq!(line("memory"), None);
+        assert!(places.has("ports[srv1].mtu") && !places.has("ports[srv1].descriptors"));
     }
 }

@@ -152,9 +152,12 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     differ("workers.idle", old.workers.idle != new.workers.idle);
     differ("workers.burst", old.workers.burst != new.workers.burst);
     differ("workers.flood_copies", old.workers.flood_copies != new.workers.flood_copies);
+    let Memory { huge_pages, buffers, buffer_size, file_prefix } = &new.memory;
+    differ("memory.huge_pages", old.memory.huge_pages != *huge_pages);
+    differ("memory.buffers", old.memory.buffers != *buffers);
     // Buffers that are larger than they need be will do.
-    let needed = Memory { buffer_size: old.memory.buffer_size, ..new.memory.clone() };
-    differ("memory", old.memory != needed || new.memory.buffer_size > old.memory.buffer_size);
+    differ("memory.buffer_size", *buffer_size > old.memory.buffer_size);
+    differ("memory.file_prefix", old.memory.file_prefix != *file_prefix);
     differ("api", old.api != new.api);
     differ("state", old.state != new.state);
     differ("fdb.size", old.fdb_size != new.fdb_size);

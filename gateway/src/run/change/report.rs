@@ -59,7 +59,11 @@ impl Report {
             Row { words: difference.to_string(), live, line, difference }
         };
         let changes = differences(running, new).into_iter().map(row).collect();
-        let needs_restart = parts.iter().map(|part| Fixed { path: part.clone(), line: places.line(part) }).collect();
+        // What the file leaves to the defaults follows from its ports: whoever wants the ports asks for it.
+        let follows = |part: &str| part.starts_with("memory.buffer") && !places.has(part);
+        let is_consequence = |part: &str| follows(part) && parts.iter().any(|cause| cause.starts_with("ports"));
+        let named = parts.iter().filter(|part| !is_consequence(part));
+        let needs_restart = named.map(|part| Fixed { path: part.clone(), line: places.line(part) }).collect();
         Self { changes, needs_restart, warnings, live_warnings }
     }
 
@@ -133,5 +137,17 @@ mod tests {
         assert!(refusal.contains("ports[srv2] (gw.yaml:13)"), "{refusal}");
         let row = report(&more).changes.pop().expect("a row");
         assert_eq!((row.words.as_str(), row.live), ("+ ports[srv2]", false));
+    }
+
+    #[test]
+    fn memory_is_named_when_the_file_asks_for_it_and_not_when_it_follows_from_a_port() {
+        let bigger = OFFICE.replace("net_null1", "net_null1\n    descriptors: {rx: 8192, tx: 8192}");
+        let refusal = report(&bigger).refusal("gw.yaml").expect("a port");
+        assert!(refusal.contains("restart: ports[srv1].descriptors (gw.yaml:12); restart"), "{refusal}");
+        let row = report(&bigger).changes.remove(0);
+        assert!(row.words.starts_with("~ memory.buffers: ") && !row.live, "{row:?}");
+        let asked = format!("{bigger}memory:\n  huge_pages: auto\n  buffers: 65535\n");
+        let refusal = report(&asked).refusal("gw.yaml").expect("both");
+        assert!(refusal.contains("memory.buffers (gw.yaml:17)"), "{refusal}");
     }
 }
