@@ -86,6 +86,8 @@ pub fn write(path: &Path, state: &State) -> io::Result<()> {
 /// Why it cannot be used.
 pub fn read(path: &Path) -> Result<Option<State>, String> {
     let length = match fs::metadata(path) {
+        // A device or a pipe might never end.
+        Ok(data) if !data.is_file() => return Err("it is no file".into()),
         Ok(data) => data.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("it cannot be read ({error})")),
@@ -277,6 +279,17 @@ mod tests {
         write(&path, &state()).expect("it can be written");
         fs::create_dir(folder.join("gw.new")).expect("ours");
         assert!(write(&path, &State::default()).is_err());
+        assert_eq!(read(&path), Ok(Some(state())));
+        fs::remove_dir_all(folder).expect("ours");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read_and_gives_way() {
+        let folder = place("odd");
+        let path = folder.join("gw.state");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("ours");
+        assert_eq!(read(&path), Err("it is no file".into()));
+        write(&path, &state()).expect("it can be written");
         assert_eq!(read(&path), Ok(Some(state())));
         fs::remove_dir_all(folder).expect("ours");
     }
