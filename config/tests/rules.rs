@@ -391,6 +391,17 @@ fn warnings() {
 }
 
 #[test]
+fn learning_may_be_off_where_a_controller_brings_macs() {
+    let off = GOOD.replace("tos: 184", "learning: {enabled: false}");
+    assert!(said(&off).iter().any(|one| one.rule.starts_with("learning is off")));
+    assert!(
+        said(&format!("{off}control: {{evpn: {{}}}}\n")).is_empty(),
+        "{:?}",
+        said(&format!("{off}control: {{evpn: {{}}}}\n"))
+    );
+}
+
+#[test]
 fn all_problems_come_at_once_in_the_order_of_the_file() {
     let text = GOOD
         .replace("burst: 32", "burst: 99")

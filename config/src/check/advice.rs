@@ -28,7 +28,7 @@ pub(super) fn warn(reader: &Reader, draft: &Draft, model: &Model) {
         ourselves(reader, segment, model);
         attachments(reader, segment, controlled || attached.contains(&index));
         flooding(reader, segment, model, checked, controlled);
-        learning(reader, segment, checked, draft.fdb_size);
+        learning(reader, segment, checked, draft.fdb_size, controlled);
         neighbours(reader, segment);
     }
     unused_lists(reader, draft, model);
@@ -159,9 +159,9 @@ fn group_needs_kernel(reader: &Reader, at: crate::document::At, group: IpAddr, v
     }
 }
 
-fn learning(reader: &Reader, segment: &SegmentDraft, checked: &Segment, fdb_size: u32) {
+fn learning(reader: &Reader, segment: &SegmentDraft, checked: &Segment, fdb_size: u32, controlled: bool) {
     let learning = &checked.learning;
-    if !learning.enabled && checked.statics.is_empty() {
+    if !learning.enabled && checked.statics.is_empty() && !controlled {
         let rule = "learning is off and no static MAC is given: every frame is flooded or dropped";
         reader.warning(segment.learning.enabled_at, rule, "add 'static' entries, unless a controller brings them");
     }

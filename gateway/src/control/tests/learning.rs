@@ -178,6 +178,11 @@ fn a_flush_forgets_by_port_by_vtep_by_vni_or_all() {
     assert_eq!(left_after(FdbFilter::port("srv1".into())), [2, 3]);
     assert_eq!(left_after(FdbFilter::vtep("10.0.0.13".parse().unwrap())), [1, 2, 4]);
     assert_eq!(left_after(FdbFilter::vni("100".into())), [4]);
+    assert_eq!(
+        left_after(FdbFilter { mac: Some(config::types::Mac(gateway.key("100", 2).mac())), ..FdbFilter::default() }),
+        [1, 3, 4]
+    );
+    assert_eq!(left_after(FdbFilter { vni: Some("200".into()), ..FdbFilter::port("srv1".into()) }), [1, 2, 3]);
     assert!(left_after(FdbFilter::default()).is_empty());
     let unknown = gateway.control.flush(&FdbFilter::port("srv9".into()));
     assert_eq!(unknown, Err(UnknownName("port 'srv9'".into())));
