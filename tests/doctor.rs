@@ -190,6 +190,21 @@ fn every_ill_is_found_by_itself_with_its_cure() {
 }
 
 #[test]
+fn core_0_is_left_to_linux() {
+    let machine = Machine::good("core0");
+    let (_, findings) = machine.doctor(Some(&CONFIGURATION.replace("cores: 2-3", "cores: [0, 2]")));
+    let cure = |check: &str| findings.iter().find(|one| one[0] == check).expect(check)[3].clone();
+    assert!(
+        cure("isolation").contains("workers: {cores: 2-3}, and boot with isolcpus=2-3 nohz_full=2-3"),
+        "{findings:?}"
+    );
+    assert!(cure("ticks").contains("and boot with nohz_full=2-3 rcu_nocbs=2-3"), "{findings:?}");
+    machine.suffer("sys/devices/system/cpu/online", "0\n");
+    let (_, findings) = machine.doctor(Some(&CONFIGURATION.replace("cores: 2-3", "cores: [0]")));
+    assert!(findings.iter().any(|one| one[3].contains("a second core")), "{findings:?}");
+}
+
+#[test]
 fn irqbalance_that_leaves_the_workers_alone_is_no_ill() {
     let machine = Machine::good("banned");
     machine.write("proc/77/comm", "irqbalance\n");

@@ -97,12 +97,33 @@ fn alone(workers: &[u16], online: &[u16], isolated: &[u16], findings: &mut Findi
     if shared.is_empty() {
         return findings.good(CHECK, format!("{} isolated", cores_are(workers)));
     }
-    let all = ranges(workers);
     findings.slows(
         CHECK,
         format!("{} not isolated: the scheduler puts other work there, and frames wait for it", cores_are(&shared)),
-        format!("boot with isolcpus={all} nohz_full={all} rcu_nocbs={all}"),
+        boot_with(&["isolcpus", "nohz_full", "rcu_nocbs"], workers, online),
     );
+}
+
+/// How to keep these cores for workers. Core 0 cannot be kept: Linux starts on it, and does its own work there.
+fn boot_with(options: &[&str], workers: &[u16], online: &[u16]) -> String {
+    let kept: Vec<u16> = workers.iter().copied().filter(|&core| core != 0).collect();
+    let words = |cores: &[u16]| {
+        let cores = ranges(cores);
+        options.iter().map(|option| format!("{option}={cores}")).collect::<Vec<_>>().join(" ")
+    };
+    match online.iter().rev().find(|core| **core != 0 && !workers.contains(core)) {
+        _ if kept.len() == workers.len() => format!("boot with {}", words(&kept)),
+        Some(&other) => {
+            let cores: Vec<u16> = kept.into_iter().chain([other]).collect();
+            format!(
+                "leave core 0 to Linux, which starts on it: workers: {{cores: {}}}, and boot with {}",
+                ranges(&cores),
+                words(&cores)
+            )
+        }
+        None if kept.is_empty() => "give the machine a second core: Linux needs core 0 for itself".into(),
+        None => format!("leave core 0 to Linux, which starts on it, and boot with {}", words(&kept)),
+    }
 }
 
 fn ticks(machine: &Machine, workers: &[u16], findings: &mut Findings) {
@@ -114,7 +135,7 @@ fn ticks(machine: &Machine, workers: &[u16], findings: &mut Findings) {
         false => findings.note(
             CHECK,
             format!("the timer interrupts {} some hundred times a second", cores(&ticking)),
-            format!("boot with nohz_full={0} rcu_nocbs={0}", ranges(workers)),
+            boot_with(&["nohz_full", "rcu_nocbs"], workers, &machine.list(&format!("{CPUS}/online"))),
         ),
     }
     if machine.text("/proc/sys/kernel/nmi_watchdog").is_some_and(|on| on == "1") {
