@@ -33,6 +33,8 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_tx_queue_setup",
     "rte_get_tsc_hz",
     "rte_mempool_in_use_count",
+    "rte_pdump_init",
+    "rte_pdump_uninit",
     "rte_pktmbuf_pool_create",
     "rte_strerror",
     "rte_telemetry_register_cmd",
@@ -60,7 +62,7 @@ fn main() {
         println!("cargo::rustc-link-search=native={}", path.display());
     }
     // Shared libraries: EAL then loads the drivers as plugins from DPDK's own directory, whichever the host has.
-    for name in ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_telemetry", "rte_eal"] {
+    for name in ["rte_ethdev", "rte_mbuf", "rte_mempool", "rte_ring", "rte_telemetry", "rte_pdump", "rte_eal"] {
         println!("cargo::rustc-link-lib=dylib={name}");
     }
     // Reaches the build scripts of direct dependants as DEP_DPDK_VERSION.

@@ -60,7 +60,13 @@ fn model(devices: &[&str], workers: u16) -> Model {
     };
     Model {
         workers: Workers { cores: (0..workers).collect(), idle: Idle::Spin, burst: 32, flood_copies: 1024 },
-        memory: Memory { huge_pages: HugePages::Off, buffers: 2048, buffer_size: 2048, file_prefix: None },
+        memory: Memory {
+            huge_pages: HugePages::Off,
+            buffers: 2048,
+            buffer_size: 2048,
+            file_prefix: None,
+            shared: false,
+        },
         vtep: Vtep {
             source_v4: None,
             source_v6: None,

@@ -178,6 +178,11 @@ pub struct Memory {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]{1,32}$"))]
     pub file_prefix: Option<String>,
+    /// Shares packet memory with other DPDK processes of root, so that `dpdk-dumpcap` and `dpdk-pdump` work. Needs
+    /// `huge_pages: require` and a mounted hugetlbfs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub shared: Option<bool>,
 }
 
 /// The gateway's own tunnel end.

@@ -120,6 +120,7 @@ fn memory(memory: &Memory) -> file::Memory {
         buffers: Some(memory.buffers),
         buffer_size: Some(memory.buffer_size),
         file_prefix: memory.file_prefix.clone(),
+        shared: Some(memory.shared),
     }
 }
 

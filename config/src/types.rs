@@ -184,6 +184,8 @@ pub struct Memory {
     pub buffer_size: u16,
     /// DPDK's file prefix; `None` makes one from the process id. Several gateways on one host need different ones.
     pub file_prefix: Option<String>,
+    /// Other DPDK processes may use it too (`dpdk-dumpcap`).
+    pub shared: bool,
 }
 
 /// Whether packet memory comes from huge pages.

@@ -146,6 +146,7 @@ fn system() {
             ("idle: spin", "idle: sleeep", "workers.idle", "did you mean 'sleep'?"),
             ("idle: spin", "idle: {sleep: 0}", "workers.idle.sleep", "use 1 to 100000"),
             ("huge_pages: auto", "huge_pages: on", "memory.huge_pages", "'auto' or 'require' or 'off'"),
+            ("huge_pages: auto", "shared: true", "memory.shared", "add 'huge_pages: require'"),
             ("buffers: 16383", "buffers: 0", "memory.buffers", "too small"),
             ("buffer_size: 2048", "buffer_size: 1024", "memory.buffer_size", "use at least 1726"),
         ],

@@ -21,6 +21,7 @@ mod vtep_db;
 mod bridging;
 mod changes;
 mod clients;
+mod dumpcap;
 mod evpn;
 mod lifecycle;
 mod live;

@@ -190,11 +190,17 @@ fn memory(reader: &Reader, draft: &Draft, ports: &[Port]) -> Memory {
             reader.error(at, rule, format!("use at least {needed}, or remove 'buffer_size'"));
         }
     }
+    if let Some((true, at)) = draft.memory.shared
+        && draft.memory.huge_pages != Some(crate::types::HugePages::Require)
+    {
+        reader.error(at, "only huge pages can be shared", "add 'huge_pages: require', or remove 'shared'");
+    }
     Memory {
         huge_pages: draft.memory.huge_pages.unwrap_or(crate::types::HugePages::Auto),
         buffers: draft.memory.buffers.unwrap_or_else(|| defaults::buffers(ports)),
         buffer_size: draft.memory.buffer_size.map_or_else(|| defaults::buffer_size(ports), |(size, _)| size),
         file_prefix: draft.memory.file_prefix.clone(),
+        shared: draft.memory.shared.is_some_and(|(shared, _)| shared),
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct MemoryDraft {
     pub(super) buffers: Option<u32>,
     pub(super) buffer_size: Option<Placed<u16>>,
     pub(super) file_prefix: Option<String>,
+    pub(super) shared: Option<Placed<bool>>,
 }
 
 pub(super) fn workers(reader: &Reader, at: Option<At>) -> Workers {
@@ -108,6 +109,7 @@ pub(super) fn memory(reader: &Reader, at: Option<At>) -> MemoryDraft {
             .int("buffer_size", "a buffer size", 512..=16_384)
             .map(|size| (size, fields.place("buffer_size"))),
         file_prefix: fields.read("file_prefix", scalar::file_prefix).map(|(prefix, _)| prefix),
+        shared: fields.bool("shared").map(|shared| (shared, fields.place("shared"))),
     };
     fields.done();
     memory

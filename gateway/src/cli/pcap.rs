@@ -12,7 +12,7 @@ use pcap_file::pcap::PcapReader;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
 use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
-use pcap_file::pcapng::{Block, PcapNgBlock, PcapNgReader, PcapNgWriter};
+use pcap_file::pcapng::{PcapNgBlock, PcapNgReader, PcapNgWriter, RawBlock};
 use pcap_file::{DataLink, Endianness, PcapError};
 
 use super::Refusal;
@@ -54,18 +54,35 @@ fn frames(mut input: impl Read, number: u64) -> Result<Result<Vec<u8>, u64>, Pca
         return Ok(Err(count));
     }
     let mut reader = PcapNgReader::new(input)?;
-    while let Some(block) = reader.next_block() {
-        let data = match block? {
-            Block::EnhancedPacket(packet) => packet.data,
-            Block::SimplePacket(packet) => packet.data,
-            _ => continue,
-        };
+    while let Some(block) = reader.next_raw_block() {
+        let RawBlock { type_, body, .. } = block?;
+        let body = body.into_owned();
+        let Some(data) = packet(type_, &body, reader.section().endianness) else { continue };
         count += 1;
         if count == number {
-            return Ok(Ok(data.into_owned()));
+            return Ok(Ok(data.to_vec()));
         }
     }
     Ok(Err(count))
+}
+
+/// The captured bytes of an enhanced or a simple packet block. Read by hand: what follows them are options, which end with a
+/// mark or without one, and the library wants one.
+fn packet(kind: u32, body: &[u8], order: Endianness) -> Option<&[u8]> {
+    const ENHANCED: u32 = 6;
+    const SIMPLE: u32 = 3;
+    let (length, data) = match kind {
+        ENHANCED => (body.get(12..16)?, body.get(20..)?),
+        SIMPLE => (body.get(..4)?, body.get(4..)?),
+        _ => return None,
+    };
+    let length = <[u8; 4]>::try_from(length).ok()?;
+    let length = match order {
+        Endianness::Big => u32::from_be_bytes(length),
+        Endianness::Little => u32::from_le_bytes(length),
+    };
+    // A simple block says how long the packet was; it may have been cut.
+    Some(data.get(..length as usize).unwrap_or(data))
 }
 
 /// A capture being written: an interface for each port.
@@ -147,6 +164,8 @@ pub fn comment(shot: &ShotView) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pcap_file::pcapng::Block;
+
     use super::*;
 
     fn shot(event: &str, hex: &str) -> ShotView {
@@ -188,6 +207,23 @@ mod tests {
                 .contains(&EnhancedPacketOption::Comment("drop srv1: dropped: unknown-vlan, VNI 10010".into()))
         );
         assert!(packets[1].options.contains(&EnhancedPacketOption::Flags(2)));
+    }
+
+    #[test]
+    fn options_need_no_mark_at_their_end() {
+        let mut file = Vec::new();
+        Capture::begin(&mut file, vec!["srv1".into()], 256).expect("memory");
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        // An enhanced packet block of six bytes and their padding, with one option (its queue) and nothing behind it.
+        file.extend(words(&[6, 48, 0, 0, 0, 6, 6]));
+        file.extend([1, 2, 3, 4, 5, 6, 0, 0]);
+        file.extend(words(&[6 | 4 << 16, 0, 48]));
+        // A simple one.
+        file.extend(words(&[3, 20, 3]));
+        file.extend([7, 8, 9, 0]);
+        file.extend(words(&[20]));
+        assert_eq!(frames(&file[..], 1).expect("a capture"), Ok(vec![1, 2, 3, 4, 5, 6]));
+        assert_eq!(frames(&file[..], 2).expect("a capture"), Ok(vec![7, 8, 9]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use config::types::HugePages;
 use dpdk_sys as sys;
 
 use super::error::Error;
-use super::{host, log};
+use super::{host, log, shared};
 use crate::complain;
 
 /// How EAL is started.
@@ -27,6 +27,8 @@ pub struct EalOptions {
     pub memory: u32,
     /// DPDK's file prefix; `None` makes one from the process id.
     pub file_prefix: Option<String>,
+    /// Other DPDK processes may use packet memory too; needs huge pages.
+    pub shared: bool,
     /// PCI devices (address and arguments) that DPDK may touch; without any the PCI bus is left alone.
     pub pci: Vec<String>,
     /// Keep memory in few files, as vhost-user devices need it.
@@ -60,6 +62,8 @@ impl Eal {
         let prefix = options.file_prefix.clone().unwrap_or_else(|| format!("{OWN_PREFIX}{}", std::process::id()));
         let huge_pages = use_huge_pages(options)?;
         let directory = RuntimeDirectory::claim(&prefix)?;
+        let shared = options.shared && huge_pages;
+        let pages = shared.then(|| shared::Pages::of(&prefix)).transpose()?;
         if STARTED.swap(true, Ordering::SeqCst) {
             return Err(Error::AlreadyStarted);
         }
@@ -84,12 +88,12 @@ impl Eal {
             let reason = log::complaints(&log::errno_text(number));
             return Err(Error::Start { reason, unprivileged: !host::is_root() });
         }
-        Ok(Self(Arc::new(Running {
-            huge_pages,
-            pools: Mutex::new(Vec::new()),
-            pools_made: AtomicU32::new(0),
-            directory,
-        })))
+        let running =
+            Running { huge_pages, pools: Mutex::new(Vec::new()), pools_made: AtomicU32::new(0), pages, directory };
+        if shared && !shared::offer_captures() {
+            return Err(Error::Captures { reason: log::complaints("it says no more") });
+        }
+        Ok(Self(Arc::new(running)))
     }
 
     /// True when packet memory is in huge pages.
@@ -108,13 +112,17 @@ impl Eal {
     }
 
     /// Makes the calling thread known to DPDK (`rte_thread_register`), which gives it a cache of its own in each pool.
-    /// A worker does so after it has pinned itself and before it takes a frame; without it everything works, slower.
+    /// A worker does so after it has pinned itself and before it takes a frame; without it everything works, slower. Where
+    /// memory is shared it stays without: DPDK knows either threads of ours or other processes.
     ///
     /// # Errors
     ///
     /// When DPDK has no number left for a thread (`RTE_MAX_LCORE`).
     pub fn register_thread(&self) -> Result<WorkerThread, Error> {
         log::forget();
+        if self.0.pages.is_some() {
+            return Ok(WorkerThread { _running: self.0.clone(), known: false, _here: PhantomData });
+        }
         // SAFETY: may be called from any thread once EAL runs, which `self` proves; a second call on the same thread
         // does nothing.
         if unsafe { sys::rte_thread_register() } != 0 {
@@ -122,21 +130,25 @@ impl Eal {
             let number = unsafe { sys::cw_errno() };
             return Err(Error::Thread { reason: log::complaints(&log::errno_text(number)) });
         }
-        Ok(WorkerThread { _running: self.0.clone(), _here: PhantomData })
+        Ok(WorkerThread { _running: self.0.clone(), known: true, _here: PhantomData })
     }
 }
 
 /// A thread that DPDK knows, until this is dropped (`rte_thread_unregister`). Stays on its thread.
 pub struct WorkerThread {
     _running: Arc<Running>,
+    /// DPDK has a number for it.
+    known: bool,
     /// Not `Send`: the thread that registers is the one that unregisters.
     _here: PhantomData<*const ()>,
 }
 
 impl Drop for WorkerThread {
     fn drop(&mut self) {
-        // SAFETY: EAL still runs, because `_running` is dropped after this.
-        unsafe { sys::rte_thread_unregister() };
+        if self.known {
+            // SAFETY: EAL still runs, because `_running` is dropped after this.
+            unsafe { sys::rte_thread_unregister() };
+        }
     }
 }
 
@@ -145,6 +157,8 @@ pub(super) struct Running {
     huge_pages: bool,
     pools: Mutex<Vec<PoolPointer>>,
     pools_made: AtomicU32,
+    /// Where memory is shared: its files, which go when DPDK has ended.
+    pages: Option<shared::Pages>,
     directory: RuntimeDirectory,
 }
 
@@ -177,6 +191,9 @@ impl Drop for Running {
         // Ports, pool handles and registered threads held `self`, so all are gone, and no thread has a pool cache that
         // it could still be filling. What may be left is frames that somebody put away; as long as there are any, the
         // memory that they are in stays until the process ends.
+        if self.pages.is_some() {
+            shared::end_captures();
+        }
         let left = self.buffers_in_use();
         if left == 0 {
             // SAFETY: EAL was started once, this is its end, and nothing that points into its memory is left.
@@ -238,6 +255,7 @@ fn sweep(base: &Path) {
         let free = File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
         if free {
             let _ = fs::remove_dir_all(entry.path());
+            shared::remove(&format!("{OWN_PREFIX}{process}"));
         }
     }
 }
@@ -269,7 +287,9 @@ fn arguments(options: &EalOptions, prefix: &str, cores: &[u16], huge_pages: bool
         .collect();
     if huge_pages {
         // Memory is taken as pools ask for it, on the node that they ask for, and leaves no files behind.
-        arguments.push("--in-memory".into());
+        if !options.shared {
+            arguments.push("--in-memory".into());
+        }
         if options.single_file_segments {
             arguments.push("--single-file-segments".into());
         }
@@ -295,6 +315,7 @@ mod tests {
             huge_pages: HugePages::Off,
             memory: 64,
             file_prefix: None,
+            shared: false,
             pci: Vec::new(),
             single_file_segments: false,
         }
@@ -311,5 +332,12 @@ mod tests {
         let options = EalOptions { pci: vec!["0000:03:00.0".into()], ..options() };
         let line = arguments(&options, "x", &[0], true).join(" ");
         assert_eq!(line, "causeway --lcores 0@(0) --file-prefix x --in-memory -a 0000:03:00.0");
+    }
+
+    #[test]
+    fn shared_memory_is_in_files() {
+        let options = EalOptions { shared: true, ..options() };
+        let line = arguments(&options, "x", &[0], true).join(" ");
+        assert_eq!(line, "causeway --lcores 0@(0) --file-prefix x --no-pci");
     }
 }

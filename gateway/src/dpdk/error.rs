@@ -27,6 +27,13 @@ pub enum Error {
         /// MiB that are free.
         free: u64,
     },
+    /// Memory is to be shared, which needs a file system that is not mounted.
+    NoHugetlbfs,
+    /// DPDK cannot copy frames for other processes.
+    Captures {
+        /// What DPDK said.
+        reason: String,
+    },
     /// `rte_eal_init` refused.
     Start {
         /// What DPDK said.
@@ -88,6 +95,13 @@ impl fmt::Display for Error {
                  reserve more (echo {} > /proc/sys/vm/nr_hugepages), or set memory.huge_pages: auto",
                 needed.div_ceil(2)
             ),
+            Self::NoHugetlbfs => f.write_str(
+                "memory.shared needs a hugetlbfs: 'mkdir -p /dev/hugepages && mount -t hugetlbfs nodev /dev/hugepages', \
+                 or remove memory.shared",
+            ),
+            Self::Captures { reason } => {
+                write!(f, "DPDK cannot share frames with other processes ({reason}): remove memory.shared")
+            }
             Self::Start { reason, unprivileged: true } => {
                 write!(f, "DPDK does not start ({reason}): run causeway as root")
             }

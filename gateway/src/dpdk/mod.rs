@@ -18,6 +18,7 @@ mod log;
 mod mbuf;
 mod pool;
 mod port;
+mod shared;
 pub mod telemetry;
 
 use config::types::Model;
@@ -67,6 +68,7 @@ pub fn open(model: &Model) -> Result<Dpdk, Error> {
         huge_pages: model.memory.huge_pages,
         memory: memory(model, data_room),
         file_prefix: model.memory.file_prefix.clone(),
+        shared: model.memory.shared,
         pci: devices.iter().filter(|device| device.pci).map(|device| device.arguments.clone()).collect(),
         single_file_segments: devices
             .iter()

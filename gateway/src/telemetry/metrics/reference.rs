@@ -48,9 +48,16 @@ Beside `/ethdev/stats` and its like there are `/causeway/ports`, `/causeway/port
 `/causeway/vni,NAME`, `/causeway/vteps`, `/causeway/vtep,ADDRESS`, `/causeway/workers`, `/causeway/worker,CORE` and
 `/causeway/drops` (hyphens in names of reasons are underscores there); a list has at most 255 entries.
 
-`dpdk-dumpcap` and `dpdk-pdump` are secondary processes, which must share the gateway's memory. It shares none: huge pages are
-taken with `--in-memory`, so that none stays behind, and other pages cannot be shared. They refuse to start; use
-`causeway trace`, which also names what became of each frame.
+`dpdk-dumpcap` and `dpdk-pdump` are secondary processes, which must share the gateway's memory. By default it shares none, and
+they refuse to start: use `causeway trace`, which also names what became of each frame. With
+`memory: {huge_pages: require, shared: true}` and a hugetlbfs (`mount -t hugetlbfs nodev /dev/hugepages`) they work:
+
+    dpdk-dumpcap --file-prefix=causeway-PID -D                                       # the ports, by DPDK's names
+    dpdk-dumpcap --file-prefix=causeway-PID -i net_af_packet1 -f icmp -w file.pcapng
+
+This has its price: DPDK counts either threads or processes of others, so workers go without their caches of buffers and are
+slower, and after SIGKILL the pages stay taken until the next gateway starts. `dpdk-dumpcap` must be of the DPDK that the
+gateway runs with (`causeway show version`). It has been seen with `net_af_packet`.
 ";
 
 /// The page on metrics.
