@@ -152,12 +152,13 @@ pub fn fixed_parts(old: &Model, new: &Model) -> Vec<String> {
     differ("workers.idle", old.workers.idle != new.workers.idle);
     differ("workers.burst", old.workers.burst != new.workers.burst);
     differ("workers.flood_copies", old.workers.flood_copies != new.workers.flood_copies);
-    let Memory { huge_pages, buffers, buffer_size, file_prefix } = &new.memory;
+    let Memory { huge_pages, buffers, buffer_size, file_prefix, shared } = &new.memory;
     differ("memory.huge_pages", old.memory.huge_pages != *huge_pages);
     differ("memory.buffers", old.memory.buffers != *buffers);
     // Buffers that are larger than they need be will do.
     differ("memory.buffer_size", *buffer_size > old.memory.buffer_size);
     differ("memory.file_prefix", old.memory.file_prefix != *file_prefix);
+    differ("memory.shared", old.memory.shared != *shared);
     differ("api", old.api != new.api);
     differ("state", old.state != new.state);
     differ("fdb.size", old.fdb_size != new.fdb_size);
