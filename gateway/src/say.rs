@@ -17,12 +17,9 @@ macro_rules! complain {
     };
 }
 
-/// Tells what has happened: `inform!("what happened"; macs = count)`.
+/// Tells what has happened: `inform!("what happened"; macs = count)`. There is at least one key.
 #[macro_export]
 macro_rules! inform {
-    ($what:expr $(,)?) => {
-        ::log::info!("{}", $what)
-    };
     ($what:expr; $($key:ident = $value:expr),+ $(,)?) => {
         ::log::info!($($key:% = $crate::say::Quoted(&$value)),+; "{}", $what)
     };

@@ -2,10 +2,16 @@
 //!
 //! Drivers call many things errors that an operator can do nothing about, so an error of DPDK is a warning here and a
 //! warning a piece of information. What matters fails a call as well, and the message of that failure carries the lines.
+//! What is only tried, and may well be refused, is no problem: see [`quietly`].
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use log::Level;
+
+use crate::say::Quoted;
 
 /// Complaints kept.
 const KEPT: usize = 8;
@@ -16,6 +22,8 @@ const WARNING: u32 = 5;
 /// What EAL adds to every failure of a driver, and which tells nothing.
 const ECHOES: [&str; 2] = ["Failed to attach device on primary process", "Driver cannot attach the device"];
 
+/// Nothing that is said now is a problem.
+static QUIET: AtomicBool = AtomicBool::new(false);
 static COMPLAINTS: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 
 /// Sends DPDK's log to ours from now on. Wraps `rte_openlog_stream`.
@@ -38,6 +46,14 @@ pub(super) fn complaints(fallback: &str) -> String {
     if telling.is_empty() { fallback.to_owned() } else { telling.join("; ") }
 }
 
+/// Does something that may fail without harm: what DPDK says to it is logged for developers only.
+pub(super) fn quietly<T>(attempt: impl FnOnce() -> T) -> T {
+    QUIET.store(true, Ordering::Relaxed);
+    let done = attempt();
+    QUIET.store(false, Ordering::Relaxed);
+    done
+}
+
 /// The text of a DPDK error number (`rte_strerror`); the sign does not matter.
 pub(super) fn errno_text(number: i32) -> String {
     // SAFETY: `rte_strerror` takes any number and returns a string that this thread may read until its next call.
@@ -56,11 +72,14 @@ unsafe extern "C" fn line(level: u32, text: *const c_char, length: usize) {
             }
             kept.push_back(text.to_owned());
         }
-        let level = match level {
-            ..=ERROR => log::Level::Warn,
-            WARNING => log::Level::Info,
-            _ => log::Level::Debug,
-        };
-        log::log!(target: "dpdk", level, "{text}");
+        let quiet = QUIET.load(Ordering::Relaxed) || ECHOES.iter().any(|echo| text.contains(echo));
+        match level {
+            ..=ERROR if !quiet => log::log!(
+                target: "dpdk", Level::Warn, dpdk:% = Quoted(text);
+                "DPDK reports a problem; see whether 'causeway show links' counts losses, and 'causeway log level debug' for more"
+            ),
+            WARNING if !quiet => log::log!(target: "dpdk", Level::Info, "{text}"),
+            _ => log::log!(target: "dpdk", Level::Debug, "{text}"),
+        }
     }
 }

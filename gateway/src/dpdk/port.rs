@@ -377,7 +377,7 @@ impl Probed<'_> {
             return (asked, note);
         }
         // SAFETY: as above.
-        let refused = unsafe { sys::rte_eth_dev_set_mtu(id, asked) };
+        let refused = log::quietly(|| unsafe { sys::rte_eth_dev_set_mtu(id, asked) });
         if refused == 0 {
             return (asked, note);
         }

@@ -175,7 +175,7 @@ impl<F> Desk<F> {
                 Some(Message::Ready) => {
                     ready += 1;
                     if ready == self.links.len() {
-                        inform!(format_args!("forwarding: {}", self.motto));
+                        inform!(format_args!("forwarding: {}", self.motto); pid = std::process::id());
                         self.service.ready(&format!("forwarding: {}", self.motto));
                         roads = now + ROADS;
                         if let Some(keeper) = &mut self.keeper {

@@ -294,7 +294,7 @@ where
         keeper,
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
-    inform!("stopping");
+    inform!("stopping"; uptime_s = desk.start.elapsed().as_secs());
     desk.service.stopping();
     drop(std::mem::take(&mut desk.controllers));
     let stopped = desk.stop(|| workers.iter().all(JoinHandle::is_finished), PATIENCE);

@@ -44,14 +44,14 @@ impl Orders {
     /// Keeps what was applied.
     pub fn confirm(&self) -> Answer {
         self.order(Order::Confirm)??;
-        inform!("the last change is confirmed");
+        inform!("the last change is confirmed"; command = "confirm");
         Ok(json!({}))
     }
 
     /// Goes back.
     pub fn rollback(&self) -> Answer {
         self.order(Order::Rollback)??;
-        inform!("the last change was rolled back");
+        inform!("the last change was rolled back"; command = "rollback");
         Ok(json!({}))
     }
 

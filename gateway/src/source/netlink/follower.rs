@@ -299,7 +299,7 @@ impl Kernel {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {
-                    inform!("notifications of netlink were lost, everything is read again");
+                    inform!("notifications of netlink were lost, everything is read again"; follower = "underlay");
                     *stale = Stale::ALL;
                 }
                 Err(error) => return Err(error),
