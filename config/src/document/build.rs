@@ -12,6 +12,8 @@ use crate::reader::excerpt;
 
 /// Nesting that no sensible file reaches.
 const DEEPEST: usize = 32;
+/// Values of a file, at most: two million static MACs. One takes some fifty bytes, and two bytes of a file may make one.
+const MOST_VALUES: usize = 8 << 20;
 /// Keys of a mapping that no sensible file reaches: none knows a tenth of them.
 const MOST_KEYS: u32 = 1000;
 /// Nodes copied by aliases, which no sensible file reaches; aliases of aliases would.
@@ -57,11 +59,21 @@ struct Builder {
     notes: Notes,
     /// Runs that have found their place.
     taken: usize,
+    /// Values that there may be, at most.
+    room: usize,
 }
 
 impl Builder {
     fn new(document: Document) -> Self {
-        Self { document, open: Vec::new(), anchors: HashMap::new(), copies: 0, notes: Notes::default(), taken: 0 }
+        Self {
+            document,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            copies: 0,
+            notes: Notes::default(),
+            taken: 0,
+            room: MOST_VALUES,
+        }
     }
 
     /// The document as it was before.
@@ -201,8 +213,11 @@ impl Builder {
 
     /// A new node in its place in the innermost open list or mapping.
     fn add(&mut self, mark: Mark, shape: Shape) -> Option<At> {
-        let number = u32::try_from(self.document.nodes.len()).ok().filter(|&number| number < At::NONE.0)?;
-        let at = At(number);
+        if self.document.nodes.len() >= self.room {
+            let rule = format!("more than {} values", self.room);
+            return self.refuse(mark, &rule, "nothing in a configuration needs so many").and(None);
+        }
+        let at = At(u32::try_from(self.document.nodes.len()).ok()?);
         let Some(open) = self.open.last_mut() else {
             self.document.root = Some(at);
             self.document.nodes.push(Node { parent: At::NONE, next: At::NONE, step: Step::Root, mark, shape });
@@ -305,5 +320,28 @@ impl Mark {
     /// A plain scalar underlined as long as its text.
     fn around(self, text: &str, plain: bool) -> Self {
         if plain { Self { width: text.chars().count().max(1) as u32, ..self } } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_values_than_any_configuration_needs_are_refused() {
+        let text = "ports: [1, 2, 3, 4, 5]\n";
+        let read = |room| {
+            let (mut document, _) = Document::parse("t.yaml", String::new());
+            document.file_len = text.len();
+            document.text = text.to_owned();
+            let mut builder = Builder { room, ..Builder::new(document) };
+            let done = builder.run(text, &Runs::default());
+            (done, builder.notes.into_problems("t.yaml"))
+        };
+        // The mapping, the list, five numbers.
+        assert_eq!(read(7), (Some(()), vec![]));
+        let (done, problems) = read(6);
+        assert_eq!(done, None);
+        assert!(problems[0].to_string().starts_with("t.yaml:1:21: ports: more than 6 values; "), "{}", problems[0]);
     }
 }
