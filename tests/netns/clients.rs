@@ -119,7 +119,9 @@ fn slow(gateway: &Gateway) {
     let mut body = connect(gateway);
     body.write_all(b"{\"do\":\"plan\",\"file\":\"x\",\"bytes\":1000}\nversion").expect("it reads");
     for _ in 0..20 {
-        assert_eq!(gateway.show("ports").as_array().map(Vec::len), Some(3));
+        // Not by a program of its own: on a busy machine twenty of those outlast the gateway's patience with the others.
+        let ports = raw(gateway, b"{\"show\":\"ports\"}\n");
+        assert!(ports.starts_with("{\"ok\":[{\"name\":\"up0\""), "{ports}");
     }
     // A half that becomes whole is answered.
     half.write_all(b"\"ports\"}\n").expect("it reads");

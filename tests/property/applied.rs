@@ -23,6 +23,7 @@ struct Choices {
     vlans: [Vec<(&'static str, u8)>; 2],
     limits: (Option<u32>, Option<u32>),
     vnis: Vec<Option<Vni>>,
+    rule: &'static str,
 }
 
 /// A segment of it.
@@ -35,7 +36,8 @@ struct Vni {
 }
 
 const TAGS: [&str; 5] = ["vlan: 10", "vlan: 11", "vlan: 20, pcp: 5", "vlan: untagged", "outer: 300, inner: 7"];
-const MORE: [&str; 9] = [
+const MORE: [&str; 10] = [
+    "access_list: guests",
     "learning: {limit: 3}",
     "accept: any",
     "flood_unknown: false",
@@ -46,6 +48,9 @@ const MORE: [&str; 9] = [
     "checksum: {ipv4: true}",
     "name: NAME",
 ];
+
+/// What an access list begins with, that a VNI may refer to.
+const RULES: [&str; 3] = ["deny", "deny, protocol: udp", "permit, protocol: udp"];
 
 fn any_vni() -> impl Strategy<Value = Vni> {
     let more = proptest::sample::subsequence(MORE.to_vec(), 0..4);
@@ -68,20 +73,22 @@ fn choices() -> impl Strategy<Value = Choices> {
         [bindings().boxed(), bindings().boxed()],
         (limit(), limit()),
         vec(proptest::option::weighted(0.8, any_vni()), 4),
+        select(RULES.to_vec()),
     )
-        .prop_map(|(sources, ports, entropy, vlans, limits, vnis)| Choices {
+        .prop_map(|(sources, ports, entropy, vlans, limits, vnis, rule)| Choices {
             sources,
             ports,
             entropy,
             vlans,
             limits,
             vnis,
+            rule,
         })
 }
 
 /// The file. What refers to a VNI that is not there is left out.
 fn yaml(choices: &Choices) -> String {
-    let Choices { sources, ports, entropy, vlans, limits, vnis } = choices;
+    let Choices { sources, ports, entropy, vlans, limits, vnis, rule } = choices;
     let mut text = format!(
         "version: 1\nvtep: {{source: {sources}, vxlan_port: {}, geneve_port: {}, source_ports: [{entropy}, 65535]}}\nports:\n  \
          - {{name: up0, device: net_null0, mtu: 2000, underlay: {{via: {{mac: \"02:00:00:00:ff:01\"}}}}}}\n",
@@ -94,7 +101,7 @@ fn yaml(choices: &Choices) -> String {
         let (name, bindings) = (number + 1, bindings.join(", "));
         text += &format!("  - {{name: srv{name}, device: net_null{name}{limit}, vlans: [{bindings}]}}\n");
     }
-    text += "vnis:\n";
+    text += &format!("access_lists: [{{name: guests, rules: [{{action: {rule}}}]}}]\nvnis:\n");
     for (number, vni) in vnis.iter().enumerate() {
         let Some(Vni { geneve, peers, more, static_at }) = vni else { continue };
         let peers: Vec<_> = peers.iter().map(|peer| format!("10.0.1.{}", peer + 1)).collect();
