@@ -104,6 +104,11 @@ fn oversized(gateway: &Gateway) {
     let head = format!("{{\"do\":\"plan\",\"file\":\"x\",\"bytes\":{size}}}\n");
     let answer = raw(gateway, &[head.as_bytes(), &vec![b'#'; size]].concat());
     assert!(answer.starts_with("{\"error\":"), "{}", &answer[..answer.len().min(200)]);
+    // A mistake for each word of one long line: what is said of it must not be the line, each time.
+    let text = format!("version: 1\nworkers: {{cores: [{}]}}\n", "x, ".repeat(20_000));
+    let head = format!("{{\"do\":\"plan\",\"file\":\"x\",\"bytes\":{}}}\n", text.len());
+    let answer = raw(gateway, &[head.as_bytes(), text.as_bytes()].concat());
+    assert!(answer.contains("more errors are not shown") && answer.len() < 200_000, "{} bytes", answer.len());
 }
 
 /// Who asks and reads nothing, who follows and reads nothing, who stops in the middle: others are answered.
