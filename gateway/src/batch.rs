@@ -2,7 +2,7 @@
 
 use crate::driver::{BURST, Burst};
 use crate::frame::PortId;
-use crate::tables::{Duties, EndpointId, FdbEntry, FdbKey, Place, SegmentId, Tables};
+use crate::tables::{EndpointId, FdbEntry, FdbKey, SegmentId, Tables, Whence};
 use crate::verdict::DropReason;
 use crate::wire::ethernet;
 
@@ -43,8 +43,8 @@ pub struct Arrival {
     pub destination: FdbKey,
     /// Segment and source MAC.
     pub source: FdbKey,
-    /// The endpoint that it came from; [`Place::NONE`] for a VTEP that nobody listed.
-    pub place: Place,
+    /// Where it came from.
+    pub whence: Whence,
     /// Entropy from the tenant's flow; 0 from a tunnel, where it is made when needed.
     pub flow: u32,
     /// Bytes of outer header in front of the tenant frame (0 from an attachment).
@@ -53,25 +53,19 @@ pub struct Arrival {
     pub len: u16,
     /// TOS or traffic class of the tenant's IP packet; 0 when it is none.
     pub tos: u8,
-    /// Split-horizon group that it came from; 0 for attachments, which have none.
-    pub group: u8,
     /// Bytes of VLAN tags to take out from behind the addresses (0 from a tunnel).
     pub tags: u8,
     /// PCP and DEI of the tag that the frame came with (upper four bits), 0 without.
     pub priority: u8,
     /// New ECN field of the tenant's IP header; 0xff leaves it.
     pub ecn: u8,
-    /// What else is asked of it than to be forwarded.
-    pub duties: Duties,
-    /// The segment's [`crate::tables::Segment::age_class`].
-    pub age_class: u8,
 }
 
 impl Arrival {
     /// The endpoint that it came from; [`EndpointId::NONE`] for a VTEP that nobody listed.
     #[inline(always)]
     pub const fn from(&self) -> EndpointId {
-        self.place.endpoint()
+        self.whence.place.endpoint()
     }
 
     /// The segment.
@@ -145,12 +139,5 @@ impl<F> Batch<F> {
             arrivals: [Arrival::default(); BURST],
             found: [None; BURST],
         }
-    }
-
-    /// The frames that belong to a segment.
-    #[inline(always)]
-    pub(crate) fn bridged(&self) -> impl Iterator<Item = &Arrival> {
-        let lanes = self.frames.iter().zip(&self.kinds).zip(&self.arrivals);
-        lanes.filter_map(|((_, kind), arrival)| (*kind == Kind::Bridge).then_some(arrival))
     }
 }

@@ -11,9 +11,10 @@ use std::ptr::NonNull;
 /// Bytes of a huge page, on x86-64 and on 64-bit ARM with pages of 4 KiB.
 const HUGE: usize = 2 << 20;
 
-/// An array of a size that is known when it is made. It begins at a huge page when it fills one.
+/// An array of a power of two of values. It begins at a huge page when it fills one.
 pub struct Pages<T: Copy> {
     first: NonNull<T>,
+    /// A power of two.
     len: usize,
 }
 
@@ -27,14 +28,11 @@ impl<T: Copy> Pages<T> {
     ///
     /// # Panics
     ///
-    /// For a `T` without size, and when the array would be larger than memory can be.
+    /// For a `T` without size, a `len` that is no power of two, and when the array would be larger than memory can be.
     pub fn of(value: T, len: usize) -> Self {
-        assert!(size_of::<T>() > 0, "nothing to be kept in memory");
+        assert!(size_of::<T>() > 0 && len.is_power_of_two(), "{len} values of {} bytes", size_of::<T>());
         let layout = layout::<T>(len);
-        if layout.size() == 0 {
-            return Self { first: NonNull::dangling(), len };
-        }
-        // SAFETY: alloc: the layout has a size.
+        // SAFETY: alloc: the layout has a size, since there is a value and it has one.
         let Some(first) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         if layout.size() >= HUGE {
             // SAFETY: madvise(2): `Pages` owns these bytes, which begin at a page, and the advice changes none of them.
@@ -48,6 +46,14 @@ impl<T: Copy> Pages<T> {
             unsafe { first.add(index).write(value) };
         }
         Self { first, len }
+    }
+
+    /// The value at `number` modulo the length: what the lower bits of a hash choose, without a comparison.
+    #[inline(always)]
+    pub fn chosen_by(&self, number: usize) -> &T {
+        // SAFETY: the length is a power of two, so the number has no bit left that would lead beyond the values, which were
+        // written when the array was made and are lent as long as `self` is.
+        unsafe { self.first.add(number & (self.len - 1)).as_ref() }
     }
 }
 
@@ -78,11 +84,8 @@ impl<T: Copy> DerefMut for Pages<T> {
 
 impl<T: Copy> Drop for Pages<T> {
     fn drop(&mut self) {
-        let layout = layout::<T>(self.len);
-        if layout.size() > 0 {
-            // SAFETY: dealloc: allocated by `of` with this layout. `T: Copy` has nothing to drop.
-            unsafe { dealloc(self.first.as_ptr().cast(), layout) };
-        }
+        // SAFETY: dealloc: allocated by `of` with this layout. `T: Copy` has nothing to drop.
+        unsafe { dealloc(self.first.as_ptr().cast(), layout::<T>(self.len)) };
     }
 }
 
@@ -92,20 +95,24 @@ mod tests {
 
     #[test]
     fn it_is_an_array_of_its_own_whatever_its_size() {
-        for len in [0, 1, 3, 4096, HUGE / 8 - 1, HUGE / 8, HUGE / 8 + 1, HUGE] {
+        for len in [1, 2, 4096, HUGE / 16, HUGE / 8, HUGE] {
             let mut pages = Pages::of(7_u64, len);
             assert!(pages.len() == len && pages.iter().all(|&value| value == 7));
             pages.iter_mut().zip(0..).for_each(|(value, number)| *value = number);
             let other = Pages::of(9_u64, len);
             assert!(pages.iter().copied().eq(0..len as u64) && other.iter().all(|&value| value == 9));
+            assert_eq!(
+                [0, 1, len - 1, len, 3 * len - 1].map(|at| *pages.chosen_by(at) as usize),
+                [0, 1 % len, len - 1, 0, len - 1]
+            );
             assert!(len < HUGE / 8 || (pages.as_ptr() as usize).is_multiple_of(HUGE), "{len} at {:p}", pages.as_ptr());
         }
     }
 
     #[test]
     fn it_goes_from_thread_to_thread() {
-        let pages = std::thread::spawn(|| Pages::of([1_u8; 64], 100_000)).join().expect("no panic");
-        assert_eq!(pages.iter().map(|line| usize::from(line[63])).sum::<usize>(), 100_000);
+        let pages = std::thread::spawn(|| Pages::of([1_u8; 64], 1 << 17)).join().expect("no panic");
+        assert_eq!(pages.iter().map(|line| usize::from(line[63])).sum::<usize>(), 1 << 17);
     }
 
     #[test]

@@ -375,6 +375,9 @@ impl Frame for Mbuf {
     #[inline(always)]
     fn prefetch(&self) {
         prefetch_at(self.0.data());
+        if self.0.data_len() > 64 {
+            prefetch_at(self.0.data().wrapping_add(64));
+        }
     }
 
     #[inline]
@@ -456,7 +459,7 @@ impl Frame for Mbuf {
 
     /// A checksum that the NIC calls bad, or that it may have looked for in the inner headers of a tunnel packet, is
     /// [`Checked::Unknown`]: software looks again and is right in any case.
-    #[inline]
+    #[inline(always)]
     fn meta(&self) -> RxMeta {
         let flags = self.0.flags();
         let plain = self.0.packet_type() & sys::CW_PTYPE_TUNNEL_MASK == 0;

@@ -5,14 +5,15 @@ use crate::frame::{Frame, PortId, RxMeta};
 use crate::pipeline::peers::Last;
 use crate::pipeline::{quick, rules, termination};
 use crate::shard::{Shard, Stranger};
-use crate::tables::{Binding, FdbKey, Ingress, PortTable, Tables};
+use crate::tables::{Binding, Duties, FdbKey, Ingress, PortTable, Tables};
 use crate::verdict::DropReason;
 use crate::wire::{ethernet, flow, ip, word};
 
 /// Classifies the frames of a batch and asks for the FDB lines that the next stages read.
 #[inline(never)]
 pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
-    if !quickly(batch, shard) {
+    let underlay = shard.tables.ports.get(batch.port.index()).is_some_and(|table| table.underlay.is_some());
+    if !(if underlay { quickly::<true, _>(batch, shard) } else { quickly::<false, _>(batch, shard) }) {
         closely(batch, shard);
     }
 }
@@ -36,27 +37,26 @@ fn ask_ahead<F: Frame>(frames: &[F], lane: usize, shard: &Shard) {
 
 /// Takes the commonest frames; true when there were no others, and nothing else is to be asked of them.
 #[inline(always)]
-fn quickly<F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
+fn quickly<const UNDERLAY: bool, F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
     let Batch { port, frames, kinds, arrivals, .. } = batch;
     let Some(table) = shard.tables.ports.get(port.index()) else {
         kinds.fill(Kind::Open);
         return false;
     };
-    let (mut done, mut last) = (true, Last::default());
+    let (mut done, mut duties, mut last) = (true, Duties::default(), Last::default());
     let many = shard.tables.segments.len() > MANY;
-    let fabric = many && table.underlay.is_some();
     for (lane, ((frame, kind), arrival)) in frames.iter().zip(kinds).zip(arrivals).enumerate() {
-        if fabric {
+        if UNDERLAY && many {
             ask_ahead(frames, lane, shard);
         }
-        *kind = match quick::arrive(frame, table, &shard.tables, &mut last, arrival) {
+        *kind = match quick::arrive::<UNDERLAY, F>(frame, table, &shard.tables, &mut last, arrival) {
             Some(()) => {
                 shard.fdb.prefetch(arrival.source);
                 shard.fdb.prefetch(arrival.destination);
                 if many {
                     shard.prefetch_segment(arrival.segment());
                 }
-                done &= !arrival.duties.rules();
+                duties.0 |= arrival.whence.duties.0;
                 Kind::Bridge
             }
             None => {
@@ -65,7 +65,7 @@ fn quickly<F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
             }
         };
     }
-    done
+    done && !duties.rules()
 }
 
 /// Classifies the frames that the short way left, puts those before access lists that have some, and says so when a sender
@@ -85,7 +85,7 @@ fn closely<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
             }
         }
         if *kind == Kind::Bridge
-            && arrival.duties.rules()
+            && arrival.whence.duties.rules()
             && let Some(reason) = rules::deny(frame.head(), arrival, shard)
         {
             *kind = Kind::Drop(reason);
@@ -96,7 +96,7 @@ fn closely<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
 /// The class of one frame: a function of its bytes, what the NIC said of it, and the tables.
 pub fn class<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> Class {
     let mut arrival = Arrival::default();
-    let quickly = |table| quick::arrive(frame, table, tables, &mut Last::default(), &mut arrival);
+    let quickly = |table| quick::arrive::<true, F>(frame, table, tables, &mut Last::default(), &mut arrival);
     match tables.ports.get(port.index()).and_then(quickly) {
         Some(()) => Class::Bridge(arrival),
         None => class_closely(frame, port, tables),
@@ -275,17 +275,14 @@ fn attachment<F: Frame>(
     *arrival = Arrival {
         destination: FdbKey::from_word(ingress.segment, destination),
         source: FdbKey::from_word(ingress.segment, source),
-        place: ingress.from,
+        whence: ingress.whence,
         flow,
         strip: 0,
         len: 0,
         tos: ip::inner(looked.head.get(ip_at..).unwrap_or_default(), ip_at, ip_type).tos,
-        group: 0,
         tags: tags.len,
         priority: (tags.tci >> 8) as u8 & 0xf0,
         ecn: 0xff,
-        duties: ingress.duties,
-        age_class: ingress.age_class,
     };
     Ok(())
 }

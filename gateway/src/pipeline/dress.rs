@@ -62,7 +62,7 @@ impl Dress {
         tables: &Tables,
         identification: &mut u16,
     ) -> Self {
-        let flow = match arrival.group {
+        let flow = match arrival.whence.group {
             0 => arrival.flow,
             _ => flow_of(frame.head().get(usize::from(worn.front)..).unwrap_or_default()),
         };
@@ -92,8 +92,8 @@ impl Dress {
     pub fn put_on<F: Frame>(&self, frame: &mut F, arrival: &Arrival, tables: &Tables) -> Result<PortId, DropReason> {
         let (len, worn) = (frame.len(), &mut Worn::NOTHING.clone());
         match self {
-            Self::Outer(outer) => outer.put_on(frame, worn, arrival, len, tables)?,
-            Self::Tags(tagging) => tagging.put_on(frame, worn, arrival.priority, len)?,
+            Self::Outer(outer) => outer.put_on::<false, _>(frame, worn, arrival, len, tables)?,
+            Self::Tags(tagging) => tagging.put_on::<false, _>(frame, worn, arrival.priority, len)?,
             Self::Nothing(reason) => return Err(*reason),
         }
         Ok(self.port())

@@ -10,7 +10,7 @@ use crate::batch::Arrival;
 use crate::frame::{Pool, PortId};
 use crate::notes::Concern;
 use crate::shard::Shard;
-use crate::tables::{Duties, EndpointId};
+use crate::tables::{Duties, EndpointId, Whence};
 use crate::verdict::DropReason;
 
 /// A flood that is not done.
@@ -64,7 +64,8 @@ fn replicate<P: Pool>(
     out: &mut Outbox<P::Frame>,
 ) -> Option<Pending<P::Frame>> {
     let Pending { frame, arrival, port, cursor } = pending;
-    let copied = Arrival { duties: Duties(arrival.duties.0 | Duties::QUIET), ..arrival };
+    let quiet = Duties(arrival.whence.duties.0 | Duties::QUIET);
+    let copied = Arrival { whence: Whence { duties: quiet, ..arrival.whence }, ..arrival };
     // The endpoint that waits for its copy: the last one gets the original.
     let mut waiting: Option<(usize, EndpointId)> = None;
     let mut next = cursor;

@@ -77,13 +77,20 @@ impl Outer {
         self.port
     }
 
-    /// Puts it on a tenant's frame of `len` bytes in place of what that wears.
+    /// True when nothing but lengths, ECN field, source port and the checksum of an IPv4 header differ from frame to frame.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        !(self.v6 || self.signed || self.by_device) && self.options == 0
+    }
+
+    /// Puts it on a tenant's frame of `len` bytes in place of what that wears. `PLAIN`: it [is](Self::is_plain), and the frame
+    /// is from an attachment.
     ///
     /// # Errors
     ///
     /// Why it cannot; what is left to be taken off is in `worn`.
     #[inline(always)]
-    pub fn put_on<F: Frame>(
+    pub fn put_on<const PLAIN: bool, F: Frame>(
         &self,
         frame: &mut F,
         worn: &mut Worn,
@@ -97,11 +104,11 @@ impl Outer {
         }
         let ip_len = ip_len as u32;
         let mut flow = arrival.flow;
-        if arrival.group != 0 {
+        if !PLAIN && arrival.whence.group != 0 {
             worn.take_off(frame);
             flow = flow_of(frame.head());
         }
-        if self.options != 0 {
+        if !PLAIN && self.options != 0 {
             worn.take_off(frame);
             put_options(frame, arrival, tables)?;
         }
@@ -114,16 +121,17 @@ impl Outer {
             _ => shift::<{ ROOM - 8 }, ROOM, WINDOW>(window),
         }
         window[..ROOM].copy_from_slice(&self.room);
-        let ecn = u32::from(if arrival.ecn == 0xff { arrival.tos } else { arrival.ecn } & 3);
-        let udp_len = if self.v6 { self.patch_v6(window, ecn, ip_len) } else { self.patch_v4(window, ecn, ip_len) };
+        let ecn = u32::from(if PLAIN || arrival.ecn == 0xff { arrival.tos } else { arrival.ecn } & 3);
+        let udp_len =
+            if !PLAIN && self.v6 { self.patch_v6(window, ecn, ip_len) } else { self.patch_v4(window, ecn, ip_len) };
         let (first, count) = self.ports;
         let source_port = first.wrapping_add(((u64::from(flow) * u64::from(count)) >> 32) as u16);
         window[UDP..UDP + 2].copy_from_slice(&source_port.to_be_bytes());
         window[UDP + 4..UDP + 6].copy_from_slice(&(udp_len as u16).to_be_bytes());
-        if self.signed {
+        if !PLAIN && self.signed {
             self.sign(frame, source_port, udp_len);
         }
-        if self.by_device {
+        if !PLAIN && self.by_device {
             self.leave_checksum(frame);
         }
         Ok(())

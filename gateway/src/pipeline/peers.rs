@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use config::types::Encap;
 
 use super::termination::admit;
-use crate::tables::{Duties, EndpointId, Place, SegmentId, Tables};
+use crate::tables::{EndpointId, Place, SegmentId, Tables, Whence};
 use crate::wire::ip;
 
 /// The senders of the last tunnel packets.
@@ -25,57 +25,51 @@ impl Default for Last {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer<A> {
     source: A,
-    vni: u32,
-    encap: Encap,
-    pub(super) group: u8,
-    pub(super) duties: Duties,
-    pub(super) age_class: u8,
+    /// [`number`] of what it sends; of nobody one that is none.
+    number: u32,
+    pub(super) whence: Whence,
     pub(super) segment: SegmentId,
-    /// [`Place::NONE`] when this is nobody.
-    pub(super) place: Place,
     /// A zero UDP checksum over IPv6 is accepted.
     pub(super) zero_v6: bool,
 }
 
+/// A VNI and the encapsulation that it came in.
+#[inline(always)]
+pub(super) fn number(encap: Encap, vni: u32) -> u32 {
+    vni | (encap as u32) << 24
+}
+
+/// The same the other way round.
+fn of_number(number: u32) -> (Encap, u32) {
+    (if number >> 24 == Encap::Vxlan as u32 { Encap::Vxlan } else { Encap::Geneve }, number & 0x00ff_ffff)
+}
+
 impl<A: Source> Peer<A> {
-    const fn nobody(source: A) -> Self {
-        Self {
-            source,
-            vni: 0,
-            encap: Encap::Vxlan,
-            group: 0,
-            duties: Duties(0),
-            age_class: 0,
-            segment: SegmentId(0),
-            place: Place::NONE,
-            zero_v6: false,
-        }
+    fn nobody(source: A) -> Self {
+        Self { source, number: u32::MAX, whence: Whence::default(), segment: SegmentId(0), zero_v6: false }
     }
 
     /// Looks a sender up; `None` when the long way is to say what is wrong.
     #[inline(never)]
-    pub(super) fn find(source: A, encap: Encap, vni: u32, tables: &Tables) -> Option<Self> {
+    pub(super) fn find(source: A, number: u32, tables: &Tables) -> Option<Self> {
+        let (encap, vni) = of_number(number);
         let from = source.endpoint(encap, tables);
         let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
         let id = tables.vnis.find(encap, vni)?;
         let segment = tables.segments.get(id.index())?;
         admit(from, segment, tables).ok()?;
-        Some(Self {
-            source,
-            vni,
-            encap,
+        let whence = Whence {
+            place: Place::new(from, endpoint.generation),
             group: segment.groups[encap as usize],
             duties: segment.duties,
             age_class: segment.age_class,
-            segment: id,
-            place: Place::new(from, endpoint.generation),
-            zero_v6: segment.zero_v6,
-        })
+        };
+        Some(Self { source, number, whence, segment: id, zero_v6: segment.zero_v6 })
     }
 
     #[inline(always)]
-    pub(super) fn is(&self, source: A, encap: Encap, vni: u32) -> bool {
-        self.source == source && self.vni == vni && self.encap == encap && self.place != Place::NONE
+    pub(super) fn is(&self, source: A, number: u32) -> bool {
+        self.source == source && self.number == number
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::dress::Dress;
 use super::worn::Worn;
-use crate::batch::{Arrival, Batch, Kind};
+use crate::batch::{Arrival, Batch};
 use crate::counters::{Counters, Tally};
 use crate::driver::BURST;
 use crate::frame::{Frame, PortId};
 use crate::shard::Shard;
-use crate::tables::{Endpoint, EndpointId, FdbEntry, Segment, Tables, Way};
+use crate::tables::{Endpoint, EndpointId, FdbEntry, Place, Segment, Tables, Way};
 use crate::verdict::DropReason;
 use crate::wire::{ethernet, ip};
 
@@ -31,93 +31,107 @@ pub fn dress<F: Frame>(
     shard: &mut Shard,
     identification: &mut u16,
 ) -> Option<PortId> {
-    let Batch { frames, kinds, arrivals, found, .. } = batch;
+    let Batch { frames, arrivals, found, .. } = batch;
     let Shard { tables, counters, .. } = shard;
     let (mut only, mut all) = (None, true);
     let mut lane = 0;
     while lane < frames.len().min(BURST) {
-        let (arrival, kind) = (&arrivals[lane], kinds[lane]);
-        let way = found[lane]
-            .filter(|_| kind == Kind::Bridge)
-            .and_then(|entry| Some((entry, reach(arrival, entry, tables)?)));
+        let arrival = &arrivals[lane];
+        let way = found[lane].and_then(|entry| Some((entry, reach(arrival, entry, tables)?)));
         let Some((entry, endpoint)) = way else {
             all = false;
             lane += 1;
             continue;
         };
         let (dress, open) = Dress::of(&frames[lane], Worn::by(arrival), arrival, endpoint, tables, identification);
-        let alike = |at: &usize| {
-            let same = kinds[*at] == Kind::Bridge && found[*at].is_some_and(|other| other.place() == entry.place());
-            same && arrivals[*at].place == arrival.place && arrivals[*at].segment() == arrival.segment()
-        };
-        let end = if open {
-            (lane + 1..frames.len().min(BURST)).find(|at| !alike(at)).unwrap_or(frames.len().min(BURST))
-        } else {
-            lane + 1
-        };
+        let end = if open { lane + alike(&found[lane..frames.len().min(BURST)], &arrivals[lane..]) } else { lane + 1 };
         let lanes = frames[lane..end].iter_mut().zip(&arrivals[lane..end]).zip(&mut exits[lane..end]);
         let done = match &dress {
-            Dress::Outer(outer) => {
-                put_on(lanes, outer.port(), |frame, worn, arrival, len| outer.put_on(frame, worn, arrival, len, tables))
+            Dress::Outer(outer) if outer.is_plain() && arrival.strip == 0 => {
+                put_on::<false, _>(lanes, outer.port(), |frame, worn, arrival, len| {
+                    outer.put_on::<true, _>(frame, worn, arrival, len, tables)
+                })
             }
-            Dress::Tags(tagging) => put_on(lanes, tagging.port(), |frame, worn, arrival, len| {
-                tagging.put_on(frame, worn, arrival.priority, len)
+            Dress::Outer(outer) => put_on::<true, _>(lanes, outer.port(), |frame, worn, arrival, len| {
+                outer.put_on::<false, _>(frame, worn, arrival, len, tables)
             }),
-            Dress::Nothing(reason) => put_on(lanes, PortId(0), |_, _, _, _| Err(*reason)),
+            Dress::Tags(tagging) if tagging.is_plain() && arrival.strip != 0 => {
+                put_on::<true, _>(lanes, tagging.port(), |frame, worn, _, len| {
+                    tagging.put_on::<true, _>(frame, worn, 0, len)
+                })
+            }
+            Dress::Tags(tagging) => put_on::<true, _>(lanes, tagging.port(), |frame, worn, arrival, len| {
+                tagging.put_on::<false, _>(frame, worn, arrival.priority, len)
+            }),
+            Dress::Nothing(reason) => put_on::<true, _>(lanes, PortId(0), |_, _, _, _| Err(*reason)),
         };
         count(arrival, entry.endpoint(), done, counters);
-        all &= done.came.frames == done.left.frames && only.is_none_or(|port| port == dress.port());
+        all &= done.refused.frames == 0 && only.is_none_or(|port| port == dress.port());
         only = Some(dress.port());
         lane = end;
     }
     only.filter(|_| all)
 }
 
+/// How many lanes, from the first one on, go the same way: from one place in a segment to one other.
+#[inline(always)]
+fn alike(found: &[Option<FdbEntry>], arrivals: &[Arrival]) -> usize {
+    let place = |entry: &Option<FdbEntry>| entry.map_or(Place::NONE, FdbEntry::place);
+    let (to, first) = (place(&found[0]), &arrivals[0]);
+    let mut lanes = found.iter().zip(arrivals);
+    let other = lanes.position(|(entry, arrival)| {
+        place(entry) != to || arrival.whence.place != first.whence.place || arrival.segment() != first.segment()
+    });
+    other.unwrap_or(found.len())
+}
+
 /// Frames in a row that went the same way.
 #[derive(Clone, Copy)]
 struct Done {
     came: Tally,
-    left: Tally,
+    refused: Tally,
 }
 
+/// `TUNNEL`: they may have come from one, in an outer packet with its padding.
 #[inline(never)]
-fn put_on<'a, F: Frame>(
-    lanes: impl Iterator<Item = ((&'a mut F, &'a Arrival), &'a mut Exit)>,
+fn put_on<'a, const TUNNEL: bool, F: Frame>(
+    lanes: impl ExactSizeIterator<Item = ((&'a mut F, &'a Arrival), &'a mut Exit)>,
     exit: PortId,
     dress: impl Fn(&mut F, &mut Worn, &Arrival, usize) -> Result<(), DropReason>,
 ) -> Done {
-    let mut done = Done { came: Tally::default(), left: Tally::default() };
+    let (frames, mut came, mut refused) = (lanes.len() as u64, 0, Tally::default());
     for ((frame, arrival), place) in lanes {
-        cut_padding(frame, arrival);
-        let mut worn = Worn::by(arrival);
+        let mut worn = if TUNNEL { Worn::by(arrival) } else { Worn::only(arrival.tags) };
+        if TUNNEL {
+            cut_padding(frame, arrival);
+        }
         let bytes = frame.len() - worn.bytes();
-        done.came.add(bytes);
+        came += bytes as u64;
         match dress(frame, &mut worn, arrival, bytes) {
-            Ok(()) => {
-                done.left.add(bytes);
-                *place = Exit::Port { exit, bytes: bytes as u32 };
-            }
+            Ok(()) => *place = Exit::Port { exit, bytes: bytes as u32 },
             Err(reason) => {
+                refused.add(bytes);
                 worn.off(frame);
                 *place = Exit::Refused(reason);
             }
         }
     }
-    done
+    Done { came: Tally { frames, bytes: came }, refused }
 }
 
 /// Counts frames that came in, and those of them that leave.
 #[inline(always)]
 fn count(arrival: &Arrival, to: EndpointId, done: Done, counters: &mut Counters) {
+    let left = done.came.without(done.refused);
     if let Some(flow) = counters.segments.get_mut(arrival.segment().index()) {
         flow.rx.merge(done.came);
-        flow.tx.merge(done.left);
+        flow.tx.merge(left);
     }
     if let Some(flow) = counters.endpoints.get_mut(arrival.from().index()) {
         flow.rx.merge(done.came);
     }
     if let Some(flow) = counters.endpoints.get_mut(to.index()) {
-        flow.tx.merge(done.left);
+        flow.tx.merge(left);
     }
 }
 
@@ -139,7 +153,7 @@ pub fn take_back(arrival: &Arrival, to: EndpointId, bytes: u32, shard: &mut Shar
 fn reach<'a>(arrival: &Arrival, entry: FdbEntry, tables: &'a Tables) -> Option<&'a Endpoint> {
     let endpoint = tables.endpoints.get(entry.endpoint().index())?;
     let lives = endpoint.generation == entry.generation() && !arrival.to_group();
-    let away = entry.endpoint() != arrival.from() && (arrival.group == 0 || crosses(arrival, endpoint, tables));
+    let away = entry.endpoint() != arrival.from() && (arrival.whence.group == 0 || crosses(arrival, endpoint, tables));
     (lives && away).then_some(endpoint)
 }
 
@@ -148,7 +162,7 @@ fn reach<'a>(arrival: &Arrival, entry: FdbEntry, tables: &'a Tables) -> Option<&
 pub fn crosses(arrival: &Arrival, to: &Endpoint, tables: &Tables) -> bool {
     let Way::Tunnel(tunnel) = &to.way else { return true };
     let groups = tables.segments.get(arrival.segment().index()).map_or([0; 2], |segment: &Segment| segment.groups);
-    groups[tunnel.encap as usize] != arrival.group
+    groups[tunnel.encap as usize] != arrival.whence.group
 }
 
 /// Cuts off what the outer packet was padded with, and gives the tenant's IP header the ECN field that it leaves with.

@@ -43,15 +43,37 @@ impl Tagging {
         self.port
     }
 
-    /// Tags a tenant's frame of `len` bytes in place of what it wears.
+    /// True for one tag that we put on ourselves.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        self.len == 4 && !self.by_device
+    }
+
+    /// Tags a tenant's frame of `len` bytes in place of what it wears. `PLAIN`: it [is](Self::is_plain), and the frame is from
+    /// a tunnel.
     ///
     /// # Errors
     ///
     /// Why it cannot; what is left to be taken off is in `worn`.
     #[inline(always)]
-    pub fn put_on<F: Frame>(&self, frame: &mut F, worn: &mut Worn, priority: u8, len: usize) -> Result<(), DropReason> {
+    pub fn put_on<const PLAIN: bool, F: Frame>(
+        &self,
+        frame: &mut F,
+        worn: &mut Worn,
+        priority: u8,
+        len: usize,
+    ) -> Result<(), DropReason> {
         if len > self.most as usize && !self.takes_with_its_tag(frame, *worn) {
             return Err(DropReason::PortMtu);
+        }
+        if PLAIN {
+            // What the tag takes the place of stays: it is longer than a tag.
+            frame.trim_front(usize::from(worn.front).saturating_sub(ethernet::TAG));
+            worn.front = ethernet::TAG as u16;
+            let front: &mut [u8; 16] = frame.head_mut().first_chunk_mut().ok_or(DropReason::Split)?;
+            shift::<4, 0, 16>(front);
+            front[ethernet::ADDRESSES..].copy_from_slice(&((self.tags >> 32) as u32).to_be_bytes());
+            return Ok(());
         }
         let tags = self.tags | u64::from(priority & self.kept) << 40;
         match self.len {

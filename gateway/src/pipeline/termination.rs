@@ -9,7 +9,7 @@ use crate::batch::{Arrival, Kind};
 use crate::frame::{Checked, Frame, RxMeta};
 use crate::shard::Stranger;
 use crate::tables::tunnels::Terminus;
-use crate::tables::{EndpointId, FdbKey, Place, PortTable, Segment, SegmentId, Sources, Tables};
+use crate::tables::{EndpointId, FdbKey, Place, PortTable, Segment, SegmentId, Sources, Tables, Whence};
 use crate::verdict::DropReason;
 use crate::wire::udp::Udp;
 use crate::wire::{checksum, ecn, ethernet, geneve, ip, udp, vxlan, word};
@@ -28,7 +28,7 @@ pub(super) fn underlay<F: Frame>(
     let at = ethernet::HEADER + usize::from(tags.len);
     let packet = Packet { looked, at, bytes: looked.head.get(at..).unwrap_or_default() };
     let to_group = ethernet::is_group(destination);
-    if !to_group && destination != ethernet::number(table.mac) {
+    if !to_group && destination != table.mac {
         return Kind::Drop(DropReason::NotForUs);
     }
     let found = match tags.ethertype {
@@ -337,8 +337,12 @@ fn tenant<O: Outer, F: Frame>(
     *arrival = Arrival {
         destination: FdbKey::from_word(id, destination),
         source: FdbKey::from_word(id, source),
-        place: Place::new(from, tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation)),
-        group: segment.groups[encap as usize],
+        whence: Whence {
+            place: Place::new(from, tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation)),
+            group: segment.groups[encap as usize],
+            duties: segment.duties,
+            age_class: segment.age_class,
+        },
         strip: (packet.at + at + header_len) as u16,
         tags: 0,
         priority: 0,
@@ -346,8 +350,6 @@ fn tenant<O: Outer, F: Frame>(
         tos: inner.tos,
         len: inner_len as u16,
         flow: 0,
-        duties: segment.duties,
-        age_class: segment.age_class,
     };
     Ok(())
 }

@@ -133,6 +133,13 @@ impl FdbEntry {
         (self.0.get() >> 34 & 15) as u8
     }
 
+    /// True for an entry of this place that was used in this age epoch (0 to 15).
+    #[inline(always)]
+    pub fn is_at(self, place: Place, mark: u8) -> bool {
+        let wanted = u64::from(place.word()) | u64::from(mark) << 34;
+        (self.0.get() ^ wanted) & (0xffff_ffff | 15 << 34) == 0
+    }
+
     /// The same with another age mark (0 to 15).
     #[inline]
     pub fn marked(self, mark: u8) -> Self {
@@ -222,27 +229,22 @@ impl Fdb {
         wide as u64 ^ (wide >> 64) as u64
     }
 
-    /// The home that a hash asks for first.
+    /// The home of those that found no room in the first, which a hash chooses itself. An odd distance: it differs when
+    /// there are two buckets or more.
     #[inline(always)]
-    fn first(&self, hash: u64) -> usize {
-        hash as usize & (self.buckets.len() - 1)
-    }
-
-    /// The home of those that found no room in the first. An odd distance: it differs when there are two buckets or more.
-    #[inline(always)]
-    fn second(&self, hash: u64) -> usize {
-        (hash as usize ^ ((hash >> 32) as usize | 1)) & (self.buckets.len() - 1)
+    fn second(hash: u64) -> usize {
+        hash as usize ^ ((hash >> 32) as usize | 1)
     }
 
     fn homes(&self, key: FdbKey) -> (usize, usize) {
-        let hash = Self::hash(key);
-        (self.first(hash), self.second(hash))
+        let (hash, mask) = (Self::hash(key), self.buckets.len() - 1);
+        (hash as usize & mask, Self::second(hash) & mask)
     }
 
     /// Fetches the line that a lookup of `key` reads first.
     #[inline(always)]
     pub fn prefetch(&self, key: FdbKey) {
-        prefetch(&self.buckets[self.first(Self::hash(key))]);
+        prefetch(self.buckets.chosen_by(Self::hash(key) as usize));
     }
 
     fn place(&self, key: FdbKey) -> Option<(usize, usize)> {
@@ -257,9 +259,9 @@ impl Fdb {
     #[inline(always)]
     pub fn find(&self, key: FdbKey) -> Option<FdbEntry> {
         let hash = Self::hash(key);
-        let mut found = self.buckets[self.first(hash)].entry(key);
+        let mut found = self.buckets.chosen_by(hash as usize).entry(key);
         if found == 0 {
-            found = self.buckets[self.second(hash)].entry(key);
+            found = self.buckets.chosen_by(Self::second(hash)).entry(key);
         }
         NonZeroU64::new(found).map(FdbEntry)
     }

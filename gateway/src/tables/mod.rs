@@ -14,7 +14,7 @@ pub mod tunnels;
 pub use endpoint::{Attachment, Endpoint, EndpointId, Place, Way};
 pub use fdb::{Fdb, FdbEntry, FdbKey, Origin};
 pub use neighbours::{Neighbour, Neighbours};
-pub use port::{Binding, Ingress, PortTable, QinQ, UnderlaySide};
+pub use port::{Binding, Ingress, PortTable, QinQ, UnderlaySide, VIDS, Whence};
 pub use rules::{Duties, Facts, List, ListId, Rule, Rules};
 pub use segment::{FloodList, Segment, SegmentId};
 pub use template::Template;

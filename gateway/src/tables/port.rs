@@ -23,9 +23,18 @@ pub enum Binding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingress {
     /// The attachment.
-    pub from: Place,
+    pub whence: Whence,
     /// Its segment.
     pub segment: SegmentId,
+}
+
+/// What all frames have in common that come from one endpoint into one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Whence {
+    /// The endpoint; [`Place::NONE`] for a VTEP that nobody listed.
+    pub place: Place,
+    /// Its split-horizon group in the segment; 0 for attachments, which have none.
+    pub group: u8,
     /// What is asked of frames besides forwarding them.
     pub duties: Duties,
     /// The segment's [`super::Segment::age_class`].
@@ -52,17 +61,20 @@ pub struct UnderlaySide {
     pub host_rate: u32,
 }
 
+/// Numbers that a tag has room for, 0 and 4095 included.
+pub const VIDS: usize = 4096;
+
 /// One port.
 #[derive(Clone, Debug)]
 pub struct PortTable {
-    /// Its MAC, which the underlay answers to.
-    pub mac: [u8; 6],
+    /// Its MAC, which the underlay answers to, as a number, first byte highest.
+    pub mac: u64,
     /// Largest payload in bytes.
     pub mtu: u16,
     /// Frames without a tag or with a priority tag.
     pub untagged: Binding,
     /// By VID, outer TPID 0x8100 (4096 entries).
-    pub customer: Box<[Binding]>,
+    pub customer: Box<[Binding; VIDS]>,
     /// By VID, outer TPID 0x88a8 (4096 entries, or none when the port has no such tags).
     pub service: Box<[Binding]>,
     /// Tables of inner tags.
@@ -77,10 +89,10 @@ impl PortTable {
     /// A port on which nothing is bound.
     pub fn new(mac: [u8; 6], mtu: u16) -> Self {
         Self {
-            mac,
+            mac: ethernet::number(mac),
             mtu,
             untagged: Binding::None,
-            customer: vec![Binding::None; 4096].into(),
+            customer: Box::new([Binding::None; VIDS]),
             service: Box::default(),
             qinq: Vec::new(),
             underlay: None,
@@ -96,7 +108,7 @@ impl PortTable {
     #[inline(always)]
     pub fn binding(&self, tpid: u16, tci: u16) -> Result<&Binding, DropReason> {
         let map = match tpid {
-            ethernet::CUSTOMER_TAG => &self.customer,
+            ethernet::CUSTOMER_TAG => self.customer.as_slice(),
             0 => return Ok(&self.untagged),
             _ => &self.service,
         };

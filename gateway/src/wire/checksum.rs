@@ -30,12 +30,13 @@ fn turned(wide: u64) -> u32 {
     u32::from(u16::from_be(fold_once(folded as u32)))
 }
 
-/// True when the checksum in a header of `N` bytes (a multiple of 4, at most 128) is right.
+/// True when the checksum in a header of `N` bytes (a multiple of 4, at most 128) is right; of a header that is not all zero,
+/// as none with an IP version is.
 #[inline(always)]
 pub fn is_right<const N: usize>(header: &[u8; N]) -> bool {
     let wide: u64 = header.as_chunks::<4>().0.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
     // All words together are a multiple of 0xffff then: "minus zero", whatever the order of their bytes.
-    wide.is_multiple_of(0xffff) && wide != 0
+    wide.is_multiple_of(0xffff)
 }
 
 #[inline]

@@ -7,10 +7,8 @@ use super::{Naming, Plan, PortFacts, Rest, access};
 use crate::control::ids::EndpointKey;
 use crate::frame::PortId;
 use crate::tables::{
-    Attachment, Binding, Duties, Ingress, ListId, Place, PortTable, QinQ, SegmentId, UnderlaySide, Way,
+    Attachment, Binding, Duties, Ingress, ListId, Place, PortTable, QinQ, SegmentId, UnderlaySide, VIDS, Way, Whence,
 };
-
-const VIDS: usize = 4096;
 
 /// Compiles the attachments of all ports to endpoints.
 pub fn compile(plan: &mut Plan, underlay: &Underlay<'_>, naming: &mut Naming) {
@@ -40,10 +38,13 @@ pub fn bind(plan: &mut Plan, underlay: &Underlay<'_>) {
         for (attachment, &id) in settings.attachments.iter().zip(ids) {
             let segment = plan.segments[attachment.segment];
             let ingress = Ingress {
-                from: Place::new(id, plan.tables.endpoints[id.index()].generation),
+                whence: Whence {
+                    place: Place::new(id, plan.tables.endpoints[id.index()].generation),
+                    group: 0,
+                    duties: duties(underlay.model, settings, attachment),
+                    age_class: plan.tables.segments[segment.index()].age_class,
+                },
                 segment,
-                duties: duties(underlay.model, settings, attachment),
-                age_class: plan.tables.segments[segment.index()].age_class,
             };
             bind_tag(&mut table, attachment.tag, ingress);
         }
@@ -122,10 +123,15 @@ fn bind_tag(table: &mut PortTable, tag: Tag, ingress: Ingress) {
         },
         Tag::QinQ { outer, inner, service } => {
             let PortTable { customer, service: provider, qinq, .. } = table;
-            let by_outer = if service { provider } else { customer };
-            if by_outer.is_empty() {
-                *by_outer = vec![Binding::None; VIDS].into();
-            }
+            let by_outer = match service {
+                false => customer.as_mut_slice(),
+                true => {
+                    if provider.is_empty() {
+                        *provider = vec![Binding::None; VIDS].into();
+                    }
+                    provider
+                }
+            };
             let slot = &mut by_outer[usize::from(outer.value())];
             let index = match *slot {
                 Binding::Inner(index) => index,
