@@ -13,74 +13,35 @@ use crate::verdict::DropReason;
 use crate::wire::ip;
 
 /// What frames of a segment put on to go to an endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[allow(clippy::large_enum_variant)] // It lies on the stack, once for each run of frames.
-pub enum Dress {
+pub enum Dress<'a> {
     /// Tags.
     Tags(Tagging),
     /// An outer header.
-    Outer(Outer),
+    Outer(Outer<'a>),
+    /// Each its own outer header: there are several next hops, or a frame has a say in it.
+    Each(Each<'a>),
     /// They cannot go there.
     Nothing(DropReason),
 }
 
-impl Dress {
-    /// The dress of a frame, and whether others of its segment on the same way wear the same: not where there are several
-    /// next hops, or where a frame has a say in its outer header. `identification` is used for IPv4 packets that may be
-    /// fragmented.
+impl<'a> Dress<'a> {
+    /// What they put on.
     #[inline(always)]
-    pub fn of<F: Frame>(
-        frame: &F,
-        worn: Worn,
-        arrival: &Arrival,
-        to: &Endpoint,
-        tables: &Tables,
-        identification: &mut u16,
-    ) -> (Self, bool) {
+    pub fn of(arrival: &Arrival, to: &'a Endpoint, tables: &'a Tables) -> Self {
         let tunnel = match &to.way {
-            Way::Attachment(attachment) => return (Self::Tags(Tagging::of(attachment)), true),
+            Way::Attachment(attachment) => return Self::Tags(Tagging::of(attachment)),
             Way::Tunnel(tunnel) => tunnel,
-            Way::Vacant => return (Self::Nothing(DropReason::NoDestination), true),
+            Way::Vacant => return Self::Nothing(DropReason::NoDestination),
         };
         let Some(segment) = tables.segments.get(arrival.segment().index()) else {
-            return (Self::Nothing(DropReason::NoDestination), true);
+            return Self::Nothing(DropReason::NoDestination);
         };
         match (tunnel.hops.as_slice(), &segment.fixed) {
-            ([], _) => (Self::Nothing(DropReason::NoNextHop), true),
-            ([only], Some(fixed)) => (Self::Outer(Outer::new(only, tunnel, segment, fixed, tables)), true),
-            _ => (Self::for_one(frame, worn, arrival, tunnel, segment, tables, identification), false),
-        }
-    }
-
-    #[inline(never)]
-    fn for_one<F: Frame>(
-        frame: &F,
-        worn: Worn,
-        arrival: &Arrival,
-        tunnel: &Tunnel,
-        segment: &Segment,
-        tables: &Tables,
-        identification: &mut u16,
-    ) -> Self {
-        let flow = match arrival.whence.group {
-            0 => arrival.flow,
-            _ => flow_of(frame.head().get(usize::from(worn.front)..).unwrap_or_default()),
-        };
-        let Some(template) = choose(&tunnel.hops, flow) else { return Self::Nothing(DropReason::NoNextHop) };
-        let fixed = match segment.fixed {
-            Some(fixed) => fixed,
-            None => vary(segment, arrival, worn.inner(frame), identification),
-        };
-        Self::Outer(Outer::new(template, tunnel, segment, &fixed, tables))
-    }
-
-    /// The port that who wears it leaves through.
-    #[inline(always)]
-    pub fn port(&self) -> PortId {
-        match self {
-            Self::Outer(outer) => outer.port(),
-            Self::Tags(tagging) => tagging.port(),
-            Self::Nothing(_) => PortId(0),
+            ([], _) => Self::Nothing(DropReason::NoNextHop),
+            ([only], Some(fixed)) => Self::Outer(Outer::new(only, tunnel, segment, fixed, tables)),
+            _ => Self::Each(Each { tunnel, segment }),
         }
     }
 
@@ -89,14 +50,58 @@ impl Dress {
     /// # Errors
     ///
     /// Why it cannot.
-    pub fn put_on<F: Frame>(&self, frame: &mut F, arrival: &Arrival, tables: &Tables) -> Result<PortId, DropReason> {
+    pub fn put_on<F: Frame>(
+        &self,
+        frame: &mut F,
+        arrival: &Arrival,
+        tables: &Tables,
+        identification: &mut u16,
+    ) -> Result<PortId, DropReason> {
         let (len, worn) = (frame.len(), &mut Worn::NOTHING.clone());
         match self {
-            Self::Outer(outer) => outer.put_on::<false, _>(frame, worn, arrival, len, tables)?,
-            Self::Tags(tagging) => tagging.put_on::<false, _>(frame, worn, arrival.priority, len)?,
-            Self::Nothing(reason) => return Err(*reason),
+            Self::Outer(outer) => outer.put_on::<false, _>(frame, worn, arrival, len, tables),
+            Self::Each(each) => each.put_on(frame, worn, arrival, len, tables, identification),
+            Self::Tags(tagging) => tagging.put_on::<false, _>(frame, worn, arrival.priority, len),
+            Self::Nothing(reason) => Err(*reason),
         }
-        Ok(self.port())
+    }
+}
+
+/// An outer header for each frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Each<'a> {
+    tunnel: &'a Tunnel,
+    segment: &'a Segment,
+}
+
+impl Each<'_> {
+    /// Chooses one for a frame and puts it on, in place of what that wears; says through which port it leaves.
+    /// `identification` is used for IPv4 packets that may be fragmented.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot; what is left to be taken off is in `worn`.
+    #[inline(never)]
+    pub fn put_on<F: Frame>(
+        &self,
+        frame: &mut F,
+        worn: &mut Worn,
+        arrival: &Arrival,
+        len: usize,
+        tables: &Tables,
+        identification: &mut u16,
+    ) -> Result<PortId, DropReason> {
+        let flow = match arrival.whence.group {
+            0 => arrival.flow,
+            _ => flow_of(frame.head().get(usize::from(worn.front)..).unwrap_or_default()),
+        };
+        let template = choose(&self.tunnel.hops, flow).ok_or(DropReason::NoNextHop)?;
+        let fixed = match self.segment.fixed {
+            Some(fixed) => fixed,
+            None => vary(self.segment, arrival, worn.inner(frame), identification),
+        };
+        let outer = Outer::new(template, self.tunnel, self.segment, &fixed, tables);
+        outer.put_on::<false, _>(frame, worn, arrival, len, tables)
     }
 }
 

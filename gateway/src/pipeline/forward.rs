@@ -170,8 +170,7 @@ pub(super) fn send_copy<F: Frame>(
     let (bytes, tables) = (frame.len(), &shard.tables);
     let dressed = match tables.endpoints.get(to.index()) {
         Some(endpoint) => {
-            let (dress, _) = Dress::of(&frame, Worn::NOTHING, arrival, endpoint, tables, &mut out.identification);
-            dress.put_on(&mut frame, arrival, tables)
+            Dress::of(arrival, endpoint, tables).put_on(&mut frame, arrival, tables, &mut out.identification)
         }
         None => Err(DropReason::NoDestination),
     };

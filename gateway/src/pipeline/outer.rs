@@ -1,5 +1,7 @@
 //! Outer headers: what frames put on where they leave through a tunnel.
 
+use config::types::Vni;
+
 use super::termination::payload_sum;
 use super::worn::{Worn, shift};
 use crate::batch::Arrival;
@@ -14,76 +16,60 @@ use crate::wire::{checksum, ethernet, flow, udp, word};
 const WINDOW: usize = ROOM + ethernet::ADDRESSES;
 
 /// An outer header of a segment towards a next hop, complete but for lengths, the ECN field, the source port and checksums.
-#[derive(Clone, Debug)]
-pub struct Outer {
-    room: [u8; ROOM],
+#[derive(Clone, Copy, Debug)]
+pub struct Outer<'a> {
+    /// All of it but for what the segment has a say in.
+    template: &'a Template,
+    /// The tunnel header as a number, first byte highest.
+    tunnel: u64,
     /// The IP header's first bytes as numbers.
     fixed: Fixed,
     /// Sum of the IPv4 header's words, lengths and ECN field left out.
     sum: u32,
     /// Bytes of IP, UDP and tunnel headers, and of options.
     overhead: u32,
-    /// Largest IP packet in bytes that the underlay takes.
-    mtu: u32,
     /// Outer source ports: the first, and how many.
     ports: (u16, u32),
-    /// Bytes of header.
-    len: u8,
     /// Bytes of Geneve options.
     options: u8,
-    v6: bool,
-    /// What is done once it is on: a UDP checksum by us, an IPv4 header checksum by the device.
+    /// A UDP checksum is computed once it is on.
     signed: bool,
-    by_device: bool,
-    port: PortId,
-    /// Bytes in front of the IP header.
-    l3: u8,
-    udp_seed: u32,
 }
 
-impl Outer {
+impl<'a> Outer<'a> {
     /// That of a next hop, with what `fixed` says in its IP header.
     #[inline(always)]
-    pub fn new(template: &Template, tunnel: &Tunnel, segment: &Segment, fixed: &Fixed, tables: &Tables) -> Self {
+    pub fn new(template: &'a Template, tunnel: &Tunnel, segment: &Segment, fixed: &Fixed, tables: &Tables) -> Self {
         let encap = tunnel.encap as usize;
         let options = if encap == 1 { segment.options.len() } else { 0 };
-        let mut room = template.room;
-        room[UDP + 8..].copy_from_slice(&segment.headers[encap]);
-        if let Some(vni) = tunnel.vni {
-            // It stands in the same place in VXLAN and Geneve.
-            room[UDP + 12..UDP + 15].copy_from_slice(&vni.value().to_be_bytes()[1..]);
-        }
+        let header = u64::from_be_bytes(segment.headers[encap]);
+        // The VNI stands in the same place in VXLAN and Geneve.
+        let own = |vni: Vni| header & !(0x00ff_ffff << 8) | u64::from(vni.value()) << 8;
         Self {
-            room,
+            template,
+            tunnel: tunnel.vni.map_or(header, own),
             fixed: *fixed,
             sum: template.ip_seed + fixed.v4_sum,
             overhead: u32::from(template.overhead) + options as u32,
-            mtu: u32::from(template.mtu),
             ports: (tables.underlay.entropy_first, tables.underlay.entropy_count),
-            len: template.len,
             options: options as u8,
-            v6: template.v6,
             signed: if template.v6 { segment.checksum_v6 } else { segment.checksum_v4[encap] },
-            by_device: template.by_device,
-            port: template.port,
-            l3: template.l3,
-            udp_seed: template.udp_seed,
         }
     }
 
     /// The port that who wears it leaves through.
     #[inline(always)]
     pub fn port(&self) -> PortId {
-        self.port
+        self.template.port
     }
 
     /// True when nothing but lengths, ECN field, source port and the checksum of an IPv4 header differ from frame to frame.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
-        !(self.v6 || self.signed || self.by_device) && self.options == 0
+        !(self.template.v6 || self.signed || self.template.by_device) && self.options == 0
     }
 
-    /// Puts it on a tenant's frame of `len` bytes in place of what that wears. `PLAIN`: it [is](Self::is_plain), and the frame
+    /// Puts it on a tenant's frame of `len` bytes in place of what that wears, and says through which port it leaves. `PLAIN`: it [is](Self::is_plain), and the frame
     /// is from an attachment.
     ///
     /// # Errors
@@ -97,9 +83,9 @@ impl Outer {
         arrival: &Arrival,
         len: usize,
         tables: &Tables,
-    ) -> Result<(), DropReason> {
+    ) -> Result<PortId, DropReason> {
         let ip_len = len + self.overhead as usize;
-        if ip_len > self.mtu as usize {
+        if ip_len > usize::from(self.template.mtu) {
             return Err(DropReason::UnderlayMtu);
         }
         let ip_len = ip_len as u32;
@@ -113,17 +99,21 @@ impl Outer {
             put_options(frame, arrival, tables)?;
         }
         let tags = worn.tags();
-        let window = frame.grow_front_in(usize::from(self.len) - tags, ethernet::ADDRESSES + tags);
+        let window = frame.grow_front_in(usize::from(self.template.len) - tags, ethernet::ADDRESSES + tags);
         let window: &mut [u8; WINDOW] = window.ok_or(DropReason::NoHeadroom)?;
         match tags {
             0 => {}
             4 => shift::<{ ROOM - 4 }, ROOM, WINDOW>(window),
             _ => shift::<{ ROOM - 8 }, ROOM, WINDOW>(window),
         }
-        window[..ROOM].copy_from_slice(&self.room);
+        window[..ROOM - 8].copy_from_slice(&self.template.room[..ROOM - 8]);
+        window[ROOM - 8..ROOM].copy_from_slice(&self.tunnel.to_be_bytes());
         let ecn = u32::from(if PLAIN || arrival.ecn == 0xff { arrival.tos } else { arrival.ecn } & 3);
-        let udp_len =
-            if !PLAIN && self.v6 { self.patch_v6(window, ecn, ip_len) } else { self.patch_v4(window, ecn, ip_len) };
+        let udp_len = if !PLAIN && self.template.v6 {
+            self.patch_v6(window, ecn, ip_len)
+        } else {
+            self.patch_v4(window, ecn, ip_len)
+        };
         let (first, count) = self.ports;
         let source_port = first.wrapping_add(((u64::from(flow) * u64::from(count)) >> 32) as u16);
         window[UDP..UDP + 2].copy_from_slice(&source_port.to_be_bytes());
@@ -131,10 +121,10 @@ impl Outer {
         if !PLAIN && self.signed {
             self.sign(frame, source_port, udp_len);
         }
-        if !PLAIN && self.by_device {
+        if !PLAIN && self.template.by_device {
             self.leave_checksum(frame);
         }
-        Ok(())
+        Ok(self.port())
     }
 
     /// Lengths, ECN field and checksum of an IPv4 header; the length of what follows it.
@@ -159,9 +149,9 @@ impl Outer {
     /// Computes the UDP checksum over the whole frame (VX12, VX14, GN13); a result of 0 is sent as all ones (RFC 768).
     #[inline(never)]
     fn sign<F: Frame>(&self, frame: &mut F, source_port: u16, udp_len: u32) {
-        let udp_at = usize::from(self.len) - 16;
+        let udp_at = usize::from(self.template.len) - 16;
         let payload = payload_sum(frame, udp_at + udp::HEADER, udp_len as usize - udp::HEADER);
-        let field = match checksum::finish(self.udp_seed + 2 * udp_len + u32::from(source_port) + payload) {
+        let field = match checksum::finish(self.template.udp_seed + 2 * udp_len + u32::from(source_port) + payload) {
             0 => 0xffff,
             field => field,
         };
@@ -173,11 +163,11 @@ impl Outer {
     /// Leaves the checksum of the IPv4 header to the device, which wants zero there.
     #[inline(never)]
     fn leave_checksum<F: Frame>(&self, frame: &mut F) {
-        let l3 = usize::from(self.l3);
+        let l3 = usize::from(self.template.l3);
         if let Some(field) = frame.head_mut().get_mut(l3 + 10..l3 + 12) {
             field.fill(0);
         }
-        frame.set_offload(TxOffload { ipv4_checksum_at: self.l3, insert: None });
+        frame.set_offload(TxOffload { ipv4_checksum_at: self.template.l3, insert: None });
     }
 }
 

@@ -49,17 +49,23 @@ impl<A: Source> Peer<A> {
         Self { source, number: u32::MAX, whence: Whence::default(), segment: SegmentId(0), zero_v6: false }
     }
 
-    /// Looks a sender up; `None` when the long way is to say what is wrong.
+    /// Looks the next sender up; `None` when the long way is to say what is wrong.
     #[inline(never)]
-    pub(super) fn find(source: A, number: u32, tables: &Tables) -> Option<Self> {
+    pub(super) fn next(&self, source: A, number: u32, tables: &Tables) -> Option<Self> {
         let (encap, vni) = of_number(number);
-        let from = source.endpoint(encap, tables);
-        let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
+        let known = self.whence.place != Place::NONE && self.source == source;
+        let place = if known && of_number(self.number).0 == encap {
+            self.whence.place
+        } else {
+            let from = source.endpoint(encap, tables);
+            let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
+            Place::new(from, endpoint.generation)
+        };
         let id = tables.vnis.find(encap, vni)?;
         let segment = tables.segments.get(id.index())?;
-        admit(from, segment, tables).ok()?;
+        admit(place.endpoint(), segment, tables).ok()?;
         let whence = Whence {
-            place: Place::new(from, endpoint.generation),
+            place,
             group: segment.groups[encap as usize],
             duties: segment.duties,
             age_class: segment.age_class,

@@ -182,7 +182,7 @@ fn datagram<const IP: usize, A: Source, F: Frame>(
         return None;
     };
     if !last.is(source, number) {
-        *last = Peer::find(source, number, tables)?;
+        *last = last.next(source, number, tables)?;
     }
     let right = match frame.meta().udp {
         _ if [*e, *f] == [0; 2] => !A::V6 || last.zero_v6,

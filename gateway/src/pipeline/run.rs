@@ -43,31 +43,45 @@ pub fn dress<F: Frame>(
             lane += 1;
             continue;
         };
-        let (dress, open) = Dress::of(&frames[lane], Worn::by(arrival), arrival, endpoint, tables, identification);
-        let end = if open { lane + alike(&found[lane..frames.len().min(BURST)], &arrivals[lane..]) } else { lane + 1 };
-        let lanes = frames[lane..end].iter_mut().zip(&arrivals[lane..end]).zip(&mut exits[lane..end]);
-        let done = match &dress {
-            Dress::Outer(outer) if outer.is_plain() && arrival.strip == 0 => {
-                put_on::<false, _>(lanes, outer.port(), |frame, worn, arrival, len| {
-                    outer.put_on::<true, _>(frame, worn, arrival, len, tables)
-                })
+        let end = lane + alike(&found[lane..frames.len().min(BURST)], &arrivals[lane..]);
+        let lanes = (&mut frames[lane..end], &arrivals[lane..end], &mut exits[lane..end]);
+        let tunnel = arrival.strip != 0;
+        // The port that all leave through, if it is known.
+        let (port, done) = match Dress::of(arrival, endpoint, tables) {
+            Dress::Outer(outer) if outer.is_plain() && !tunnel => {
+                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
+                    outer.put_on::<true, F>(frame, worn, arrival, len, tables)
+                };
+                (Some(outer.port()), put_on::<false, F>(lanes, step))
             }
-            Dress::Outer(outer) => put_on::<true, _>(lanes, outer.port(), |frame, worn, arrival, len| {
-                outer.put_on::<false, _>(frame, worn, arrival, len, tables)
-            }),
-            Dress::Tags(tagging) if tagging.is_plain() && arrival.strip != 0 => {
-                put_on::<true, _>(lanes, tagging.port(), |frame, worn, _, len| {
-                    tagging.put_on::<true, _>(frame, worn, 0, len)
-                })
+            Dress::Outer(outer) => {
+                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
+                    outer.put_on::<false, F>(frame, worn, arrival, len, tables)
+                };
+                (Some(outer.port()), put_on::<true, F>(lanes, step))
             }
-            Dress::Tags(tagging) => put_on::<true, _>(lanes, tagging.port(), |frame, worn, arrival, len| {
-                tagging.put_on::<false, _>(frame, worn, arrival.priority, len)
-            }),
-            Dress::Nothing(reason) => put_on::<true, _>(lanes, PortId(0), |_, _, _, _| Err(*reason)),
+            Dress::Tags(tagging) if tagging.is_plain() && tunnel => {
+                let step =
+                    |frame: &mut F, worn: &mut Worn, _: &Arrival, len| tagging.put_on::<true, F>(frame, worn, 0, len);
+                (Some(tagging.port()), put_on::<true, F>(lanes, step))
+            }
+            Dress::Tags(tagging) => {
+                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
+                    tagging.put_on::<false, F>(frame, worn, arrival.priority, len)
+                };
+                (Some(tagging.port()), put_on::<true, F>(lanes, step))
+            }
+            Dress::Each(each) => {
+                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
+                    each.put_on(frame, worn, arrival, len, tables, identification)
+                };
+                (None, put_on::<true, F>(lanes, step))
+            }
+            Dress::Nothing(reason) => (None, put_on::<true, F>(lanes, |_, _, _, _| Err(reason))),
         };
         count(arrival, entry.endpoint(), done, counters);
-        all &= done.refused.frames == 0 && only.is_none_or(|port| port == dress.port());
-        only = Some(dress.port());
+        all &= done.refused.frames == 0 && port.is_some() && (only.is_none() || only == port);
+        only = port;
         lane = end;
     }
     only.filter(|_| all)
@@ -92,23 +106,26 @@ struct Done {
     refused: Tally,
 }
 
-/// `TUNNEL`: they may have come from one, in an outer packet with its padding.
+/// Frames in a row, how they came in, and what becomes of them.
+type Lanes<'a, F> = (&'a mut [F], &'a [Arrival], &'a mut [Exit]);
+
+/// Dresses each by a step that says through which port it leaves. `TUNNEL`: they may have come from one, in an outer packet
+/// with its padding.
 #[inline(never)]
-fn put_on<'a, const TUNNEL: bool, F: Frame>(
-    lanes: impl ExactSizeIterator<Item = ((&'a mut F, &'a Arrival), &'a mut Exit)>,
-    exit: PortId,
-    dress: impl Fn(&mut F, &mut Worn, &Arrival, usize) -> Result<(), DropReason>,
+fn put_on<const TUNNEL: bool, F: Frame>(
+    (frames, arrivals, exits): Lanes<'_, F>,
+    mut step: impl FnMut(&mut F, &mut Worn, &Arrival, usize) -> Result<PortId, DropReason>,
 ) -> Done {
-    let (frames, mut came, mut refused) = (lanes.len() as u64, 0, Tally::default());
-    for ((frame, arrival), place) in lanes {
+    let (count, mut came, mut refused) = (frames.len() as u64, 0, Tally::default());
+    for ((frame, arrival), place) in frames.iter_mut().zip(arrivals).zip(exits) {
         let mut worn = if TUNNEL { Worn::by(arrival) } else { Worn::only(arrival.tags) };
         if TUNNEL {
             cut_padding(frame, arrival);
         }
         let bytes = frame.len() - worn.bytes();
         came += bytes as u64;
-        match dress(frame, &mut worn, arrival, bytes) {
-            Ok(()) => *place = Exit::Port { exit, bytes: bytes as u32 },
+        match step(frame, &mut worn, arrival, bytes) {
+            Ok(exit) => *place = Exit::Port { exit, bytes: bytes as u32 },
             Err(reason) => {
                 refused.add(bytes);
                 worn.off(frame);
@@ -116,7 +133,7 @@ fn put_on<'a, const TUNNEL: bool, F: Frame>(
             }
         }
     }
-    Done { came: Tally { frames, bytes: came }, refused }
+    Done { came: Tally { frames: count, bytes: came }, refused }
 }
 
 /// Counts frames that came in, and those of them that leave.

@@ -49,7 +49,7 @@ impl Tagging {
         self.len == 4 && !self.by_device
     }
 
-    /// Tags a tenant's frame of `len` bytes in place of what it wears. `PLAIN`: it [is](Self::is_plain), and the frame is from
+    /// Tags a tenant's frame of `len` bytes in place of what it wears, and says through which port it leaves. `PLAIN`: it [is](Self::is_plain), and the frame is from
     /// a tunnel.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Tagging {
         worn: &mut Worn,
         priority: u8,
         len: usize,
-    ) -> Result<(), DropReason> {
+    ) -> Result<PortId, DropReason> {
         if len > self.most as usize && !self.takes_with_its_tag(frame, *worn) {
             return Err(DropReason::PortMtu);
         }
@@ -73,7 +73,7 @@ impl Tagging {
             let front: &mut [u8; 16] = frame.head_mut().first_chunk_mut().ok_or(DropReason::Split)?;
             shift::<4, 0, 16>(front);
             front[ethernet::ADDRESSES..].copy_from_slice(&((self.tags >> 32) as u32).to_be_bytes());
-            return Ok(());
+            return Ok(self.port);
         }
         let tags = self.tags | u64::from(priority & self.kept) << 40;
         match self.len {
@@ -86,7 +86,7 @@ impl Tagging {
                 }
             }
         }
-        Ok(())
+        Ok(self.port)
     }
 
     /// True for a frame that fits but for the tag of its own that it carries, which does not count.

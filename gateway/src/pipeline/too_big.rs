@@ -74,8 +74,8 @@ pub fn tell<F: Frame>(
     let Some(mut error) = error(frame, arrival, segment, mtu, &mut out.errors) else { return };
     let Some(endpoint) = tables.endpoints.get(arrival.from().index()) else { return };
     let bytes = error.len();
-    let (dress, _) = Dress::of(&error, Worn::NOTHING, arrival, endpoint, tables, &mut out.identification);
-    let dressed = dress.put_on(&mut error, arrival, tables);
+    let dress = Dress::of(arrival, endpoint, tables);
+    let dressed = dress.put_on(&mut error, arrival, tables, &mut out.identification);
     count(port, shard);
     match dressed {
         Ok(exit) => match out.send(exit, error) {
