@@ -107,6 +107,9 @@ fn floods(vni: &VniView) -> String {
     }
 }
 
+/// VTEPs that are not up and of which it says why.
+const HINTS: usize = 8;
+
 /// `show vteps`.
 pub fn vteps(vteps: &[VtepView]) -> String {
     let mut table = Table::new(&[
@@ -121,6 +124,16 @@ pub fn vteps(vteps: &[VtepView]) -> String {
         ("TX", Right),
     ]);
     let mut hints = String::new();
+    let ill = vteps.iter().filter(|vtep| vtep.hint.is_some());
+    for vtep in ill.clone().take(HINTS) {
+        let hint = vtep.hint.as_deref().unwrap_or_default();
+        hints.push('\n');
+        wrap(&format!("{} is {}: {hint}", vtep.vtep, vtep.state), "", &mut hints);
+    }
+    match ill.count().saturating_sub(HINTS) {
+        0 => {}
+        more => hints += &format!("\n{more} more are not up: 'causeway show vteps --vtep ADDRESS' says why\n"),
+    }
     for vtep in vteps {
         let hop = match vtep.next_hops.as_slice() {
             [] => "-".into(),
@@ -141,10 +154,6 @@ pub fn vteps(vteps: &[VtepView]) -> String {
             short(vtep.rx.frames),
             short(vtep.tx.frames),
         ]);
-        if let Some(hint) = &vtep.hint {
-            hints.push('\n');
-            wrap(&format!("{} is {}: {hint}", vtep.vtep, vtep.state), "", &mut hints);
-        }
     }
     format!("{table}{hints}")
 }
@@ -343,7 +352,9 @@ mod tests {
             vteps: Vec::new(),
             last: Vec::new(),
         };
-        for text in [ports(&[port]), vteps(&[vtep]), drops(&[drop])] {
+        let many = vteps(&vec![vtep.clone(); HINTS + 2]);
+        assert!(many.ends_with("\n2 more are not up: 'causeway show vteps --vtep ADDRESS' says why\n"), "{many}");
+        for text in [ports(&[port]), vteps(&[vtep]), many, drops(&[drop])] {
             for line in text.lines() {
                 assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
             }

@@ -5,6 +5,8 @@ use crate::control::view::{DeviceView, DropView, HealthView, HopView, LostView, 
 use crate::telemetry::explain::behind;
 use crate::telemetry::table::{Side::*, Table, short};
 
+/// Problems that are told.
+const PROBLEMS: usize = 20;
 /// Names that follow a drop; the JSON has all of them.
 const NAMES: usize = 4;
 
@@ -133,11 +135,14 @@ pub fn next_hops(hops: &[HopView]) -> String {
 /// `show health`.
 pub fn health(health: &HealthView) -> String {
     let mut text = format!("{}\n", health.state);
-    for problem in &health.problems {
+    for problem in health.problems.iter().take(PROBLEMS) {
         wrap(&format!("{} {}: {}", problem.subject, problem.name, problem.problem), "", &mut text);
         wrap(&problem.cure, "    ", &mut text);
     }
-    text
+    match health.problems.len().saturating_sub(PROBLEMS) {
+        0 => text,
+        more => text + &format!("{more} more problems: --json tells all\n"),
+    }
 }
 
 /// `show version`.
@@ -262,6 +267,21 @@ mod tests {
         for line in all.iter().flat_map(|text| text.lines()) {
             assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
         }
+    }
+
+    #[test]
+    fn many_problems_are_counted() {
+        let ill = |number: usize| ProblemView {
+            subject: "vtep".into(),
+            name: number.to_string(),
+            problem: "away".into(),
+            cure: "look".into(),
+        };
+        let text = health(&HealthView::of((0..25).map(ill).collect()));
+        assert_eq!(text.lines().count(), 1 + 2 * PROBLEMS + 1);
+        assert!(text.ends_with("5 more problems: --json tells all\n"), "{text}");
+        let text = health(&HealthView::of(vec![ill(1)]));
+        assert_eq!(text, "degraded\nvtep 1: away\n    look\n");
     }
 
     #[test]
