@@ -17,7 +17,7 @@ pub struct Figures {
 }
 
 /// From this part of the time on it is told that others ran on the cores.
-const DISTURBED: f64 = 0.01;
+pub const DISTURBED: f64 = 0.01;
 
 impl Figures {
     /// None yet; for a table, or for JSON.
@@ -31,12 +31,13 @@ impl Figures {
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 
-    /// A cell is measured; for the part `waited` of the time the generator or the gateway waited for its core.
-    pub fn add(&mut self, cell: &Cell, measured: &Measured, waited: f64) {
+    /// A cell is measured.
+    pub fn add(&mut self, cell: &Cell, measured: &Measured) {
+        let waited = measured.waited;
         let mut notes: Vec<String> = measured.note.map(str::to_owned).into_iter().collect();
         if waited > DISTURBED {
             notes.push(format!(
-                "others had a core of the generator or the gateway for {:.0} % of the time, so these are not the \
+                "others had a core of the generator or the gateway for {:.0} % of a trial, so these are not the \
                  gateway's limits; give both cores to nobody else (isolcpus, --cores)",
                 waited * 100.0
             ));
