@@ -84,7 +84,9 @@ pub fn from_server() -> impl Strategy<Value = Vec<u8>> {
 /// A tunnel packet for us, right in every respect: VXLAN or Geneve, IPv4 or IPv6, options or none.
 pub fn from_vtep() -> impl Strategy<Value = Vec<u8>> {
     let options = prop_oneof![3 => Just(0u8), 1 => 0u8..6];
-    (any::<bool>(), any::<bool>(), 1u16..4, options, 0u8..4, any::<u16>(), tenant()).prop_map(
+    let own_tag = (tenant(), any::<u16>()).prop_map(|(frame, tci)| tagged(&frame, 0x8100, tci));
+    let tenant = prop_oneof![9 => tenant(), 1 => own_tag];
+    (any::<bool>(), any::<bool>(), 1u16..4, options, 0u8..4, any::<u16>(), tenant).prop_map(
         |(geneve, v6, peer, words, ecn, source, frame)| {
             let world = World { geneve, v6, vlan: None };
             let ip = Ip { tos: ecn, ..Ip::new(&world.peer(peer), world.own()) };
