@@ -112,8 +112,7 @@ fn frame(driver: &mut DpdkDriver, bytes: &[u8]) -> Mbuf {
 fn receive(driver: &mut DpdkDriver) -> Burst<Mbuf> {
     let mut burst = Burst::new();
     for queue in 0..driver.rx_queues() {
-        let room = burst.remaining_capacity();
-        driver.rx(queue, room, &mut burst);
+        driver.rx(queue, BURST, &mut burst);
     }
     burst
 }

@@ -134,7 +134,7 @@ impl<F> Batch<F> {
     pub fn of(port: PortId) -> Self {
         Self {
             port,
-            frames: Burst::new(),
+            frames: Burst::with_capacity(BURST),
             kinds: [Kind::Drop(DropReason::Runt); BURST],
             arrivals: [Arrival::default(); BURST],
             found: [None; BURST],

@@ -1,14 +1,12 @@
 //! What a worker asks of its devices. One `Driver` per core: its queues are its own, so no call takes a lock.
 
-use arrayvec::ArrayVec;
-
 use crate::frame::{Frame, Pool, PortId};
 
 /// Most frames taken from a queue at once.
 pub const BURST: usize = 64;
 
-/// Frames taken from a queue.
-pub type Burst<F> = ArrayVec<F, BURST>;
+/// Frames taken from a queue: [`BURST`] at most. A vector, so that all of them can be moved to another in one piece.
+pub type Burst<F> = Vec<F>;
 
 /// The queues and the buffer pool of one core.
 pub trait Driver: Send {
@@ -20,8 +18,8 @@ pub trait Driver: Send {
     /// Number of receive queues that this core polls.
     fn rx_queues(&self) -> usize;
 
-    /// Takes up to `limit` frames (at most [`BURST`]) from receive queue `queue` (below [`Self::rx_queues`]) and appends
-    /// them to `into`, which has room for them.
+    /// Takes up to `limit` frames from receive queue `queue` (below [`Self::rx_queues`]) and appends them to `into`, which then
+    /// has [`BURST`] at most. Allocates where `into` has no room for so many.
     fn rx(&mut self, queue: usize, limit: usize, into: &mut Burst<Self::Frame>);
 
     /// True when this core has a transmit queue of its own on `port`. Where a device has fewer queues than there are

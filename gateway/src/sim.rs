@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::driver::{Burst, Driver};
+use crate::driver::{BURST, Burst, Driver};
 use crate::frame::{Frame, Pool, PortId, RxMeta, TxOffload};
 use crate::prefetch::prefetch;
 
@@ -276,7 +276,7 @@ impl Driver for SimDriver {
 
     fn rx(&mut self, queue: usize, limit: usize, into: &mut Burst<HeapFrame>) {
         let port = &mut self.ports[queue];
-        let count = limit.min(port.rx.len()).min(into.remaining_capacity());
+        let count = limit.min(port.rx.len()).min(BURST.saturating_sub(into.len()));
         into.extend(port.rx.drain(..count));
     }
 

@@ -73,7 +73,8 @@ impl Driver for DpdkDriver {
     fn rx(&mut self, queue: usize, limit: usize, into: &mut Burst<Mbuf>) {
         let queue = &self.rx[queue];
         let before = into.len();
-        let limit = limit.min(into.remaining_capacity());
+        let limit = limit.min(BURST.saturating_sub(before));
+        into.reserve(limit);
         // SAFETY: `into` has room for `limit` pointers behind its `before` members. The port is open, started and has
         // this queue, which nobody else polls: it belongs to this driver, which is borrowed mutably. `Mbuf` is a
         // pointer, and DPDK makes us the owner of the frames whose pointers it wrote, all from our pools.

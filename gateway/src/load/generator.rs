@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::frames::{Mould, Scene, Side, Stamp};
 use super::neighbours;
-use crate::driver::{Burst, Driver};
+use crate::driver::{BURST, Burst, Driver};
 use crate::frame::{Frame, Pool, PortId};
 
 /// Frames sent together at most: what the gateway takes from a queue at once.
@@ -109,7 +109,7 @@ impl<D: Driver> Generator<D> {
             schedule: None,
             waiting: Vec::with_capacity(TOGETHER),
             out: vec![0; BURSTS],
-            taken: Burst::new(),
+            taken: Burst::with_capacity(BURST),
             answers: Vec::new(),
             seen: None,
         }
@@ -212,8 +212,7 @@ impl<D: Driver> Generator<D> {
     /// Takes what came back, and answers who looks for the VTEP.
     pub fn take(&mut self, now: u64) {
         for queue in 0..self.driver.rx_queues() {
-            let room = self.taken.remaining_capacity();
-            self.driver.rx(queue, room, &mut self.taken);
+            self.driver.rx(queue, BURST, &mut self.taken);
             while let Some(frame) = self.taken.pop() {
                 let from = frame.meta().port;
                 if from == port(self.trial.from.across())

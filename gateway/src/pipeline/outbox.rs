@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use arrayvec::ArrayVec;
-
 use super::flood::Pending;
 use super::too_big::Errors;
 use crate::frame::PortId;
@@ -76,14 +74,10 @@ impl<F> Outbox<F> {
 
     /// Queues all of these frames; false, and none was, when there is less room in the port's queue.
     #[inline]
-    pub fn send_all<const N: usize>(&mut self, port: PortId, frames: &mut ArrayVec<F, N>) -> bool {
+    pub fn send_all(&mut self, port: PortId, frames: &mut Vec<F>) -> bool {
         match self.queues.get_mut(port.index()) {
             Some(queue) if queue.frames.len() + frames.len() <= QUEUE => {
-                match std::mem::take(frames).into_inner() {
-                    // A full burst is copied as one piece.
-                    Ok(burst) => queue.frames.extend(burst),
-                    Err(some) => queue.frames.extend(some),
-                }
+                queue.frames.append(frames);
                 true
             }
             _ => false,

@@ -1,10 +1,12 @@
 //! The path of a frame while somebody watches: the same four stages, frame by frame, with copies taken before and after.
 //! That a batch comes out as its frames one by one is a promise of the pipeline anyway.
 
+use arrayvec::ArrayVec;
+
 use super::outbox::Outbox;
 use super::{flood, lost, run};
 use crate::batch::{Aim, Batch, Kind};
-use crate::driver::Burst;
+use crate::driver::BURST;
 use crate::frame::{Frame, Pool, PortId};
 use crate::notes::Concern;
 use crate::shard::Shard;
@@ -16,7 +18,7 @@ use crate::wire::ethernet::mac_word;
 #[cold]
 #[inline(never)]
 pub fn process<P: Pool>(batch: &mut Batch<P::Frame>, shard: &mut Shard, pool: &mut P, out: &mut Outbox<P::Frame>) {
-    let frames: Burst<P::Frame> = std::mem::take(&mut batch.frames);
+    let frames: ArrayVec<P::Frame, BURST> = batch.frames.drain(..).take(BURST).collect();
     for frame in frames {
         let mut sight = received(&frame, batch.port, shard);
         shard.taps.iter_mut().for_each(|tap| tap.came(&frame));
