@@ -40,7 +40,7 @@ use gateway::frame::{Pool, PortId};
 use gateway::inform;
 use gateway::link::Link;
 use gateway::rights;
-use gateway::tables::Fdb;
+use gateway::tables::{Fdb, Tables};
 use gateway::telemetry::metrics::Exporter;
 use gateway::telemetry::{Act, Lines, Request, Server, Verb};
 use gateway::worker::{Worker, handoffs};
@@ -215,6 +215,7 @@ where
     let twin_threads = carry(&underlay, &rings, &has_tx, &pools)?;
 
     let entries: Arc<[_]> = control.entries().collect();
+    let tables: Arc<Tables> = Arc::from(control.tables());
     if entries.len() > model.fdb_size as usize {
         let (macs, room) = (entries.len(), model.fdb_size);
         return Err(format!("{macs} static MACs do not fit into a forwarding table of {room}; raise fdb.size"));
@@ -224,12 +225,14 @@ where
     let mut failed = None;
     let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
     for (number, (((driver, handoff), &core), link)) in parts.enumerate() {
-        let (tables, entries, link) = (control.tables(), Arc::clone(&entries), link.clone());
+        let (tables, entries, link) = (Arc::clone(&tables), Arc::clone(&entries), link.clone());
         let cycles = machine.clock;
         let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
         let copies = model.workers.flood_copies;
         let room_tell = tell.clone();
+        // On the core's own thread: its tables, its FDB and its counters lie on the core's NUMA node.
         let make = move || {
+            let tables = Box::new(Tables::clone(&tables));
             let mut fdb = Fdb::with_room(room);
             let lost = entries.iter().filter(|&&(key, entry)| fdb.insert(key, entry).is_err()).count();
             drop(entries);
@@ -259,6 +262,7 @@ where
             Err(why) => failed = Some(why),
         }
     }
+    drop(tables);
 
     let motto = motto(&model);
     let around = Around { file, start: clock, stuck: Vec::new() };
