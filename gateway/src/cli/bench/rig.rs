@@ -200,7 +200,8 @@ impl<D: Driver> Rig<'_, D> {
         best.ok_or_else(|| "no trial was made".into())
     }
 
-    /// How long this thread, and the gateway's worker where it is ours, have waited for their cores so far.
+    /// How long this thread, and the gateway's worker where it is ours, have waited for their cores so far; and for how long a
+    /// host took cores from the machine that this is, where it is a virtual one.
     fn waited(&self) -> Vec<Duration> {
         let own = Path::new("/proc/thread-self/schedstat");
         let waited = |file: &Path| {
@@ -208,7 +209,7 @@ impl<D: Driver> Rig<'_, D> {
             let nanos = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
             Duration::from_nanos(nanos.unwrap_or(0))
         };
-        std::iter::once(own).chain(self.worker.as_deref()).map(waited).collect()
+        std::iter::once(own).chain(self.worker.as_deref()).map(waited).chain([stolen()]).collect()
     }
 
     fn trial(&self, from: Side, sizes: Vec<usize>, pairs: u32, rate: Option<f64>) -> Trial {
@@ -246,4 +247,13 @@ impl<D: Driver> Rig<'_, D> {
             }
         }
     }
+}
+
+/// Time that a host has given to others instead of this machine's cores so far: `steal` in `/proc/stat`, proc(5).
+fn stolen() -> Duration {
+    /// The kernel tells it in hundredths of a second (USER_HZ).
+    const TICK: Duration = Duration::from_millis(10);
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse().ok());
+    TICK * ticks.unwrap_or(0)
 }
