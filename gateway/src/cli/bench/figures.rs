@@ -37,8 +37,8 @@ impl Figures {
         let mut notes: Vec<String> = measured.note.map(str::to_owned).into_iter().collect();
         if waited > DISTURBED {
             notes.push(format!(
-                "others, or the host of this virtual machine, had a core of the generator or the gateway for {:.0} % of a trial, so these are not the \
-                 gateway's limits; give both cores to nobody else (isolcpus, --cores)",
+                "others, or the host of this virtual machine, had a core of the generator or the gateway for {:.0} % of a \
+                 trial, so these are not the gateway's limits; give both cores to nobody else (isolcpus, --cores)",
                 waited * 100.0
             ));
         }
