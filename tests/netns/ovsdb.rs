@@ -232,7 +232,7 @@ fn every_vtep_may_have_its_own_vni_for_a_logical_switch() {
         let (from, back) = (mac(0x30 + seed), probe(mac(1), mac(0x30 + seed), 60, seed));
         bench.underlay.send(&bench.vxlan("10.0.0.13", vni, &back));
         srv1.expect_frame("from the VTEP", &vlan(&back, 100));
-        bench.gateway.wait_learned(from, "10.0.0.13 vxlan");
+        bench.gateway.wait_learned(from, "10.0.0.13 vxlan vni 12");
         let answer = probe(from, mac(1), 60, 10 + seed);
         srv1.send(&vlan(&answer, 100));
         assert_eq!(sent("the answer", &answer), (12, "10.0.0.13".into()));
