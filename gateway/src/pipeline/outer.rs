@@ -69,8 +69,8 @@ impl<'a> Outer<'a> {
         !(self.template.v6 || self.signed || self.template.by_device) && self.options == 0
     }
 
-    /// Puts it on a tenant's frame of `len` bytes in place of what that wears, and says through which port it leaves. `PLAIN`: it [is](Self::is_plain), and the frame
-    /// is from an attachment.
+    /// Puts it on a tenant's frame of `len` bytes in place of what that wears, and says through which port it leaves.
+    /// `PLAIN`: it [is](Self::is_plain), and the frame is from an attachment.
     ///
     /// # Errors
     ///

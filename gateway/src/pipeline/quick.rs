@@ -3,8 +3,8 @@
 //! [`super::classify`], which knows all and gives reasons; of what this takes it says the same, and a property test holds
 //! both to it.
 //!
-//! Headers are read as arrays whose lengths are known when this is compiled: one comparison says that all of them are
-//! there, and no other follows.
+//! Headers are read as arrays whose lengths are known when this is compiled: one comparison says that all fields of one are
+//! there. Fields that stand together and must hold known values are read and compared as one number.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! Runs: frames in a row that go the same way. They put on the same, prepared once, and are counted together.
+//! Runs: frames in a row that go the same way. What they put on is looked up once, and they are counted together.
 
 use super::dress::Dress;
 use super::worn::Worn;

@@ -49,8 +49,8 @@ impl Tagging {
         self.len == 4 && !self.by_device
     }
 
-    /// Tags a tenant's frame of `len` bytes in place of what it wears, and says through which port it leaves. `PLAIN`: it [is](Self::is_plain), and the frame is from
-    /// a tunnel.
+    /// Tags a tenant's frame of `len` bytes in place of what it wears, and says through which port it leaves. `PLAIN`: it
+    /// [is](Self::is_plain), and the frame is from a tunnel, so it brings no priority.
     ///
     /// # Errors
     ///
