@@ -45,7 +45,7 @@ fn entry() -> FdbEntry {
 fn table(macs: usize, load: usize) -> Result<(Fdb, usize), String> {
     /// Bytes of a place, for an estimate before the memory is taken.
     const PLACE: usize = 16;
-    let needed = (macs * 5 / 4).next_power_of_two() * PLACE + (256 << 20);
+    let needed = (macs * 2).next_power_of_two() * PLACE + (256 << 20);
     if needed > memory_available() {
         return Err(format!("it takes {} MB of memory and {} MB are free", needed >> 20, memory_available() >> 20));
     }

@@ -10,8 +10,8 @@ use support::case::Load;
 use support::flags::Flags;
 use support::floods::Floods;
 use support::job::Job;
-use support::rounds::{FLAGS, Rounds, Row, Subject};
-use support::turns::{STORM, Storm, Turns};
+use support::rounds::{FLAGS, Rounds, Row, Subject, ratio};
+use support::turns::{KNOWN, STORM, Storm, Turns};
 
 const USAGE: &str = "\
 usage: growth [flags]
@@ -45,7 +45,7 @@ fn storms(rounds: &mut Rounds, macs: &[usize]) {
     let mut rows = Vec::new();
     for job in ["vlan-vxlan", "vxlan-vlan"].map(|name| Job::named(name).expect("it is one of the list")) {
         for &macs in macs {
-            let load = Load { macs, segments: 1, sizes: vec![64] };
+            let load = Load { macs, segments: 1, sizes: vec![64], comers: KNOWN };
             for (storm, words) in STORMS {
                 let labels: Vec<(&'static str, Value)> =
                     vec![("job", job.words.into()), ("MACs", macs.into()), ("meanwhile", words.into())];
@@ -55,13 +55,12 @@ fn storms(rounds: &mut Rounds, macs: &[usize]) {
         }
     }
     let names: Vec<String> = rows.iter().map(|row| format!("{}, {} MACs", text(row, 0), text(row, 1))).collect();
-    let medians = rounds.run("frame", rows);
-    println!("\nThroughput against that with nothing else, no frame lost:");
-    for (three, name) in medians.chunks(STORMS.len()).zip(names.iter().step_by(STORMS.len())) {
-        let Some(alone) = three[0] else { continue };
+    let costs = rounds.run("frame", rows);
+    println!("\nThroughput against that with nothing else, no frame lost; the median of the rounds' ratios:");
+    for (three, name) in costs.chunks(STORMS.len()).zip(names.iter().step_by(STORMS.len())) {
         for (cost, (_, words)) in three.iter().zip(STORMS).skip(1) {
-            if let Some(cost) = cost {
-                println!("{name}, {words}: {:.1} %", alone / cost * 100.0);
+            if let Some(share) = ratio(&three[0], cost) {
+                println!("{name}, {words}: {:.1} %", share * 100.0);
             }
         }
     }

@@ -20,7 +20,7 @@ fn main() {
         eprintln!("Error: there is no job '{name}'");
         std::process::exit(2);
     };
-    let load = Load { macs: 1_000, segments: 1, sizes: vec![64] };
+    let load = Load { macs: 1_000, segments: 1, sizes: vec![64], comers: 0 };
     let mut case = Case::new(job, &load, heap());
     println!("{}", (0..BATCHES).map(|_| case.batch().0).sum::<usize>());
 }

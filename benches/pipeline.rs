@@ -130,7 +130,7 @@ impl Builder {
     }
 
     fn subject(&mut self, job: Job, cell: &Cell) -> Result<Box<dyn Subject>, String> {
-        let load = Load { macs: cell.macs, segments: cell.segments, sizes: sizes(&cell.size) };
+        let load = Load { macs: cell.macs, segments: cell.segments, sizes: sizes(&cell.size), comers: 0 };
         if cell.segments > if job.way == Way::Untagged { 1 } else { 16_384 } {
             return Err("there are 16,384 segments at most, and one on a port without tags".into());
         }

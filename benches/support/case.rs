@@ -33,6 +33,8 @@ pub struct Load {
     pub segments: usize,
     /// Bytes of the tenant's frames with FCS, in the order in which they come.
     pub sizes: Vec<usize>,
+    /// MACs that come besides, and for which there is room too.
+    pub comers: usize,
 }
 
 impl Load {
@@ -43,12 +45,12 @@ impl Load {
 
     /// Places that the FDB is made with.
     fn room(&self) -> usize {
-        (self.stations() * self.segments * 2).max(4 * BURST)
+        (self.stations() * self.segments * 2 + self.comers).max(4 * BURST)
     }
 
     /// Bytes of memory that a case takes, rather too many.
     pub fn bytes(&self) -> usize {
-        (self.room() * 5 / 4).next_power_of_two() * 16 + self.segments * self.sizes.len() * 4096 + (64 << 20)
+        (self.room() * 2).next_power_of_two() * 16 + self.segments * self.sizes.len() * 4096 + (64 << 20)
     }
 }
 

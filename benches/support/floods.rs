@@ -30,7 +30,7 @@ impl Floods {
     /// A gateway whose core makes at most `copies` flood copies in a turn.
     pub fn new(copies: u32) -> Self {
         let job = Job::named("flood-1024").expect("it is one of the list");
-        let load = Load { macs: 1_000, segments: 1, sizes: vec![64] };
+        let load = Load { macs: 1_000, segments: 1, sizes: vec![64], comers: 0 };
         let Case { crowd, shard, .. } = Case::new(job, &load, heap());
         let link = Link::new();
         let driver = SimDriver::new(shard.tables.ports.len(), 1 << 15);

@@ -88,6 +88,13 @@ pub struct Rounds {
     tables: Vec<Value>,
 }
 
+/// What `one` costs as a share of what `other` does: the median of the rounds' ratios. Windows of a round are neighbours in time,
+/// so a machine that runs now faster, now slower does not come into it. Nothing without rounds.
+pub fn ratio(one: &[f64], other: &[f64]) -> Option<f64> {
+    let ratios: Vec<f64> = one.iter().zip(other).map(|(one, other)| one / other).collect();
+    (!ratios.is_empty()).then(|| Figure::of(ratios).median)
+}
+
 struct Figure {
     median: f64,
     least: f64,
@@ -123,8 +130,8 @@ impl Rounds {
     }
 
     /// Measures all rows, everyone in turn, after a round that only warms up, and prints the table; `unit` is what costs
-    /// are of. Returns the medians in nanoseconds, row by row.
-    pub fn run(&mut self, unit: &str, mut rows: Vec<Row>) -> Vec<Option<f64>> {
+    /// are of. Returns each row's cycles, round by round; nothing of a row that cannot be measured.
+    pub fn run(&mut self, unit: &str, mut rows: Vec<Row>) -> Vec<Vec<f64>> {
         let hertz = clock::hertz();
         let window = hertz / 1000 * self.millis;
         let mut samples: Vec<Vec<Sample>> = rows.iter().map(|_| Vec::new()).collect();
@@ -145,12 +152,12 @@ impl Rounds {
             eprintln!();
         }
         let nanos = 1e9 / hertz as f64;
+        let cycles = samples.iter().map(|row| row.iter().map(|sample| sample.cycles).collect()).collect();
         let measured: Vec<Map<String, Value>> =
             rows.iter().zip(samples).map(|(row, samples)| self.result(row, samples, nanos)).collect();
         print!("{}", self.table(unit, &measured));
-        let medians = measured.iter().map(|result| result.get("ns")?["median"].as_f64()).collect();
         self.tables.push(json!({"unit": unit, "tsc_hertz": hertz, "results": measured}));
-        medians
+        cycles
     }
 
     /// Writes the file that was asked for.

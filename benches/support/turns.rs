@@ -22,7 +22,7 @@ pub const STORM: u64 = 10_000;
 /// Numbers of stations that come with a storm begin here.
 const COMERS: u32 = 1 << 29;
 /// So many of them are known at a time: whoever came before is forgotten.
-const KNOWN: usize = 4096;
+pub const KNOWN: usize = 4096;
 
 /// What happens while frames pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -236,7 +236,7 @@ pub struct Api {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fdb {
-    /// MACs that each worker's table holds.
+    /// MACs that each worker's table holds: 32 bytes each, up to twice that where it is not a power of two.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1024, max = 16_777_216), extend("default" = defaults::FDB_SIZE))]
     pub size: Option<u32>,
