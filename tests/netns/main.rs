@@ -23,6 +23,7 @@ mod changes;
 mod clients;
 mod dumpcap;
 mod evpn;
+mod first_page;
 mod lifecycle;
 mod live;
 mod memif;
