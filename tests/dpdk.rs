@@ -481,33 +481,29 @@ fn growing_trimming_and_cutting_do_what_a_vector_does() {
 }
 
 #[test]
-fn a_missing_device_is_named_with_what_to_do() {
-    alone("a_missing_device_is_named_with_what_to_do", || {
+fn a_missing_device_is_named_before_dpdk_starts() {
+    alone("a_missing_device_is_named_before_dpdk_starts", || {
         let error = dpdk::open(&model(&["net_af_packet0,iface=no-such-if"], 1)).err().expect("no such interface");
-        let text = error.to_string();
         assert_eq!(
-            text,
-            "port 'p0': device 'net_af_packet0,iface=no-such-if' cannot be opened (rte_pmd_init_internals(): \
-             net_af_packet0: ioctl failed (SIOCGIFINDEX):No such device): check the driver's name and arguments, and \
-             that the interface or file exists"
+            error.to_string(),
+            "port 'p0': device 'net_af_packet0,iface=no-such-if' cannot be opened: this network namespace has no \
+             interface 'no-such-if': 'ip link' lists those that it has"
         );
         assert!(matches!(error, Error::Device { .. }));
-        let again = dpdk::open(&model(&["net_null0"], 1)).err().expect("DPDK starts once");
-        assert_eq!(again, Error::AlreadyStarted);
+        dpdk::open(&model(&["net_null0"], 1)).unwrap_or_else(|error| panic!("DPDK starts afterwards: {error}"));
     });
-}
-
-#[test]
-fn a_device_cannot_be_two_ports() {
-    let error = dpdk::open(&model(&["net_ring0", "net_ring0"], 1)).err().expect("one device").to_string();
-    assert_eq!(error, "port 'p1': device 'net_ring0' is the device of port 'p0' too: give one of them another number");
 }
 
 #[test]
 fn a_driver_that_does_not_exist_is_named_with_what_to_do() {
     alone("a_driver_that_does_not_exist_is_named_with_what_to_do", || {
         let error = dpdk::open(&model(&["net_nul0"], 1)).err().expect("no such driver");
-        assert!(error.to_string().contains("'net_nul0' cannot be opened"), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "port 'p0': device 'net_nul0' cannot be opened: DPDK has no driver 'net_nul': did you mean 'net_null'?"
+        );
+        let again = dpdk::open(&model(&["net_null0"], 1)).err().expect("DPDK starts once");
+        assert_eq!(again, Error::AlreadyStarted);
     });
 }
 

@@ -66,7 +66,7 @@ pub enum Error {
         /// What failed, with what DPDK said.
         reason: String,
         /// What to do.
-        cure: &'static str,
+        cure: String,
     },
     /// A thread cannot be made known to DPDK.
     Thread {

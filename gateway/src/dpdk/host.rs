@@ -1,5 +1,6 @@
 //! What DPDK needs to know of the Linux below it: cores, NUMA nodes, huge pages, interfaces.
 
+use std::ffi::CString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -62,6 +63,12 @@ pub(super) fn free_huge_mib() -> u64 {
         Some(size * free)
     });
     kib.sum::<u64>() / 1024
+}
+
+/// True when our network namespace has a Linux interface of this name.
+pub(super) fn has_interface(name: &str) -> bool {
+    // SAFETY: a C string; the call reads it and returns a number.
+    CString::new(name).is_ok_and(|name| unsafe { libc::if_nametoindex(name.as_ptr()) } != 0)
 }
 
 /// The MTU of a Linux interface of our network namespace.

@@ -18,6 +18,7 @@ mod log;
 mod mbuf;
 mod pool;
 mod port;
+mod refusal;
 mod shared;
 pub mod telemetry;
 
@@ -62,6 +63,7 @@ pub fn open(model: &Model) -> Result<Dpdk, Error> {
     let workers = &model.workers.cores;
     let devices: Vec<Device> = model.ports.iter().map(|port| Device::parse(&port.device, port.mtu)).collect();
     port::all_different(&model.ports, &devices)?;
+    port::none_missing(&model.ports, &devices)?;
     let data_room = data_room(model, &devices);
     let eal = Eal::start(&EalOptions {
         workers: workers.clone(),

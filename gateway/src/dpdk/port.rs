@@ -13,6 +13,7 @@ use super::eal::Eal;
 use super::error::Error;
 use super::log;
 use super::pool::MbufPool;
+use super::refusal::{self, Refusal};
 
 /// net_tap passes its queues over a message with room for this many pairs; DPDK 22.11 ends the process on more.
 const TAP_QUEUES: u16 = 4;
@@ -192,18 +193,10 @@ pub(super) fn probe<'a>(
     if !known {
         log::forget();
         // SAFETY: EAL runs, the argument is a C string that the call copies.
-        let rc = unsafe { sys::rte_dev_probe(arguments.as_ptr()) };
+        let rc = log::quietly(|| unsafe { sys::rte_dev_probe(arguments.as_ptr()) });
         // SAFETY: as above.
         if rc != 0 || unsafe { sys::rte_eth_dev_get_port_by_name(name.as_ptr(), &mut id) } != 0 {
-            let cure = if !super::host::is_root() {
-                "run causeway as root"
-            } else if device.pci {
-                "check the address (lspci) and bind the device to vfio-pci"
-            } else {
-                "check the driver's name and arguments, and that the interface or file exists"
-            };
-            let why = log::complaints(&log::errno_text(rc));
-            return Err(fails(format!("cannot be opened ({why})"), cure));
+            return Err(refused(config, refusal::understood(device)));
         }
     }
     let open = Arc::new(Open { id, _eal: eal.clone() });
@@ -381,21 +374,23 @@ impl Probed<'_> {
         if refused == 0 {
             return (asked, note);
         }
-        let why = log::errno_text(refused);
+        let mut why = format!("the driver says {}", log::errno_text(refused));
         let limit = if let Some(rings) = self.device.ring_mtu() {
-            let interface = self.device.argument("iface").and_then(super::host::interface_mtu).unwrap_or(u32::MAX);
-            rings.min(interface)
+            let interface = self.device.argument("iface");
+            let most = interface.and_then(super::host::interface_mtu).unwrap_or(u32::MAX);
+            if let (Some(interface), true) = (interface, most < rings) {
+                why = format!("interface {interface} takes no more");
+            }
+            rings.min(most)
         } else if self.device.is_boundless() {
             u32::MAX
         } else {
             u32::from(if known { now } else { 1500 })
         };
         match u16::try_from(limit).ok().filter(|&limit| limit < asked) {
-            Some(limit) => {
-                (limit, Some(format!("frames of up to {limit} bytes pass, not {asked}: the driver says {why}")))
-            }
+            Some(limit) => (limit, Some(format!("frames of up to {limit} bytes pass, not {asked}: {why}"))),
             None => {
-                let carries = || format!("the driver does not set the MTU ({why}), but carries such frames");
+                let carries = || format!("the driver does not set the MTU, but carries such frames ({why})");
                 (asked, note.or_else(|| Some(carries())))
             }
         }
@@ -444,6 +439,16 @@ pub(super) fn all_different(ports: &[PortConfig], devices: &[Device]) -> Result<
     Ok(())
 }
 
-fn failure(config: &PortConfig, reason: String, cure: &'static str) -> Error {
+/// Refuses a device that is not there, before DPDK starts and says so in words of its own.
+pub(super) fn none_missing(ports: &[PortConfig], devices: &[Device]) -> Result<(), Error> {
+    let mut missing = ports.iter().zip(devices).filter_map(|(port, device)| Some((port, refusal::foreseen(device)?)));
+    missing.next().map_or(Ok(()), |(port, why)| Err(refused(port, why)))
+}
+
+fn failure(config: &PortConfig, reason: String, cure: &str) -> Error {
+    refused(config, Refusal { reason, cure: cure.into() })
+}
+
+fn refused(config: &PortConfig, Refusal { reason, cure }: Refusal) -> Error {
     Error::Device { port: config.name.clone(), device: config.device.clone(), reason, cure }
 }

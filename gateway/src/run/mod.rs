@@ -462,7 +462,7 @@ mod devices {
         if let Some(note) = &info.mtu_note {
             match info.mtu < asked {
                 true => {
-                    let cure = "set the port's mtu to what its device takes";
+                    let cure = "raise the MTU of the interface or the device, or set the port's mtu to what it takes";
                     gateway::complain!(warn, "a device takes a smaller MTU than is asked for", cure; port = info.name, error = note);
                 }
                 false => ::log::debug!("port {}: {note}", info.name),
