@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use crate::access::{AccessList, AccessRule};
@@ -59,7 +60,17 @@ impl fmt::Display for Vid {
     }
 }
 
-/// An Ethernet address, bytes in wire order.
+/// An Ethernet address, bytes in wire order; read in each of the ways in which hosts and switches write it.
+///
+/// ```
+/// use config::types::Mac;
+/// for text in ["02:00:00:00:0a:05", "2:0:0:0:A:5", "02-00-00-00-0A-05", "0200.0000.0a05"] {
+///     assert_eq!(text.parse(), Ok(Mac([2, 0, 0, 0, 10, 5])), "{text}");
+/// }
+/// for text in ["", "02:00:00:00:0a", "02:00:00:00:0a:05:06", "0200.0000", "200.0.a05", "+2:0:0:0:0:5", "020000000a05"] {
+///     assert!(text.parse::<Mac>().is_err(), "{text}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mac(pub [u8; 6]);
 
@@ -85,23 +96,28 @@ impl fmt::Display for Mac {
 impl std::str::FromStr for Mac {
     type Err = String;
 
-    /// Six hexadecimal bytes parted by colons or hyphens.
+    /// Six hexadecimal bytes parted by colons or hyphens, or three groups of four digits parted by dots, as switches
+    /// print them.
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut bytes = [0; 6];
-        let mut parts = text.split([':', '-']);
-        for byte in &mut bytes {
-            let part = parts.next().unwrap_or("");
-            if part.is_empty() || part.len() > 2 {
-                return Err(format!("'{text}' is not a MAC address: write it like 02:00:00:00:00:05"));
-            }
-            *byte = u8::from_str_radix(part, 16)
-                .map_err(|_| format!("'{text}' is not a MAC address: write it like 02:00:00:00:00:05"))?;
-        }
-        if parts.next().is_some() {
-            return Err(format!("'{text}' is not a MAC address: write it like 02:00:00:00:00:05"));
-        }
+        let number = digits(text, &[':', '-'], 1..=2, 6).or_else(|| digits(text, &['.'], 4..=4, 3));
+        let number = number.ok_or_else(|| format!("'{text}' is not a MAC address: write it like 02:00:00:00:00:05"))?;
+        let [_, _, bytes @ ..] = number.to_be_bytes();
         Ok(Self(bytes))
     }
+}
+
+/// So many groups of hexadecimal digits, 48 bits in all.
+fn digits(text: &str, separators: &[char], width: RangeInclusive<usize>, groups: usize) -> Option<u64> {
+    let mut number = 0;
+    let mut left = groups;
+    for group in text.split(separators) {
+        left = left.checked_sub(1)?;
+        if !width.contains(&group.len()) || !group.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        number = number << (48 / groups) | u64::from_str_radix(group, 16).ok()?;
+    }
+    (left == 0).then_some(number)
 }
 
 /// The two encapsulations.

@@ -14,7 +14,7 @@ pub struct Neighbour {
     /// The station's IP address.
     pub ip: IpAddr,
     /// The station's MAC address.
-    #[schemars(regex(pattern = r"^[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}$"))]
+    #[schemars(regex(pattern = r"^([0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2})$"))]
     pub mac: String,
     /// It is a router: IPv6 advertisements say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,7 +92,7 @@ pub struct Underlay {
 #[serde(deny_unknown_fields)]
 pub struct Via {
     /// MAC address of the next hop.
-    #[schemars(regex(pattern = r"^[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}$"))]
+    #[schemars(regex(pattern = r"^([0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2})$"))]
     pub mac: String,
 }
 

@@ -153,7 +153,7 @@ pub struct Learning {
 #[serde(deny_unknown_fields)]
 pub struct StaticMac {
     /// The station's address.
-    #[schemars(regex(pattern = r"^[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}$"))]
+    #[schemars(regex(pattern = r"^([0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2})$"))]
     pub mac: String,
     /// The VTEP that it is behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod fdb;
 mod help;
+mod hints;
 mod man;
 mod pcap;
 mod show;
@@ -220,7 +221,7 @@ fn command() -> clap::Command {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = command().try_get_matches().map_err(hints::hinted).unwrap_or_else(|error| error.exit());
     let asked = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match asked.command {
         Command::Run { config, socket, log, parent } => {
