@@ -41,6 +41,11 @@ impl Notes {
         kept.told.push(problem);
     }
 
+    /// Whether any of them is an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.told.is_empty()
+    }
+
     /// All of them, in the order of the file; the last ones may stand for those that are not told.
     pub(crate) fn into_problems(self, file: &str) -> Vec<Problem> {
         let Self { errors, warnings } = self;

@@ -26,6 +26,11 @@ impl Reader {
         self.notes.into_inner().into_problems(file)
     }
 
+    /// Whether anything noted so far is an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.notes.borrow().has_errors()
+    }
+
     pub(crate) fn error(&self, at: At, rule: impl Into<String>, cure: impl Into<String>) {
         self.note(Severity::Error, || self.document.problem(Severity::Error, at, rule.into(), cure.into()));
     }

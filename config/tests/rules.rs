@@ -403,14 +403,28 @@ fn learning_may_be_off_where_a_controller_brings_macs() {
 }
 
 #[test]
+fn a_twin_beside_an_interface_of_the_kernel_wants_a_namespace() {
+    let kernel = GOOD.replace("\"0000:3b:00.0\"", "\"net_af_packet0,iface=up0\"");
+    assert!(said(&kernel).is_empty(), "{:?}", said(&kernel));
+    let [warning] = &said(&kernel.replace(", namespace: fabric", ""))[..] else { panic!("one warning") };
+    assert_eq!((warning.severity, warning.path.as_str()), (Severity::Warning, "ports[0]"));
+    assert!(warning.cure.ends_with("vtep: {namespace: NAME}"), "{warning:?}");
+}
+
+#[test]
+fn what_a_mistake_leaves_is_not_called_odd() {
+    let [problem] = &said(&GOOD.replace("flood: {vteps", "flod: {vteps"))[..] else { panic!("the mistake alone") };
+    assert_eq!((problem.severity, problem.path.as_str()), (Severity::Error, "vnis[0].flod"));
+}
+
+#[test]
 fn all_problems_come_at_once_in_the_order_of_the_file() {
     let text = GOOD
         .replace("burst: 32", "burst: 99")
         .replace("vni: 10010, pcp: 3", "vni: 16777216, pcp: 9")
         .replace("df: always", "")
         .replace("tos: 184", "tosh: 184");
-    let paths: Vec<_> =
-        said(&text).into_iter().filter(|one| one.severity == Severity::Error).map(|one| one.path).collect();
+    let paths: Vec<_> = said(&text).into_iter().map(|one| one.path).collect();
     assert_eq!(paths, ["workers.burst", "ports[1].vlans[0].vni", "ports[1].vlans[0].pcp", "vnis[1].tosh"]);
 }
 

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::Draft;
+use super::port::PortDraft;
 use super::segment::{FloodDraft, SegmentDraft};
 use crate::defaults;
 use crate::document::At;
 use crate::reader::Reader;
 use crate::scalar::contains;
-use crate::types::{Flood, Model, Segment};
+use crate::types::{Flood, Model, Port, Segment};
 
 /// The UDP port of Linux before VXLAN had one of its own.
 const OLD_LINUX_PORT: u16 = 8472;
@@ -82,8 +83,9 @@ fn ports(reader: &Reader, draft: &Draft, model: &Model) {
     for (index, (draft, port)) in draft.ports.iter().zip(&model.ports).enumerate() {
         if port.underlay.is_none() && port.attachments.is_empty() && !controlled.contains(&index) {
             let rule = format!("port '{}' has neither 'vlans' nor 'underlay': it drops every frame", port.name);
-            reader.warning(draft.at, rule, "map its VLANs to VNIs");
+            reader.warning(draft.at, rule, "map its VLANs to VNIs, or make it a way to the fabric with 'underlay'");
         }
+        twin(reader, draft, port, model);
         let segments = port.attachments.iter().filter_map(|attachment| model.segments.get(attachment.segment));
         let overhead = segments.map(|segment| overhead(model, segment)).max().unwrap_or(0);
         let (Some(underlay), true) = (underlay, overhead > 0 && port.underlay.is_none()) else { continue };
@@ -97,6 +99,16 @@ fn ports(reader: &Reader, draft: &Draft, model: &Model) {
             );
             reader.warning(at, rule, "raise the underlay port's 'mtu', or lower this one");
         }
+    }
+}
+
+/// A twin beside an interface that the kernel has itself.
+fn twin(reader: &Reader, draft: &PortDraft, port: &Port, model: &Model) {
+    let has_twin = port.underlay.as_ref().is_some_and(|underlay| underlay.via.is_none());
+    if has_twin && model.vtep.namespace.is_none() && port.device.starts_with("net_af_packet") {
+        let rule =
+            format!("the kernel sees port '{}' itself and answers for its addresses as the twin does", port.name);
+        reader.warning(draft.at, rule, "give the twin a network namespace of its own: vtep: {namespace: NAME}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the tree to the model. Each part is first read by itself ([`system`], [`vtep`], [`port`], [`segment`]), with
 //! the places of what others refer to; then the references are resolved ([`resolve`]), and at last, when all is right,
-//! what is legal but odd is said ([`advice`]).
+//! what is legal but odd is said ([`advice`]): before that, what looks odd may be what a mistake has left.
 
 mod access;
 mod advice;
@@ -61,7 +61,9 @@ pub(crate) fn model(reader: &Reader, root: At) -> Option<Model> {
     };
     fields.done();
     let model = resolve::model(reader, &draft);
-    advice::warn(reader, &draft, &model);
+    if !reader.has_errors() {
+        advice::warn(reader, &draft, &model);
+    }
     Some(model)
 }
 

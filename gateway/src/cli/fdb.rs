@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use config::types::Mac;
 use gateway::telemetry::{Act, FdbPlace, Request, ask};
 
-use super::show::{Macs, print};
+use super::show::{Macs, address, print};
 use super::{Refusal, Socket};
 
 /// Help for `fdb`.
@@ -60,7 +60,7 @@ pub struct Add {
     #[arg(long, value_name = "TAGS", requires = "port")]
     vlan: Option<String>,
     /// Behind this VTEP
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     vtep: Option<IpAddr>,
     /// Through this encapsulation [default: the VNI's own]
     #[arg(long, requires = "vtep")]

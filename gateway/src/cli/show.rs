@@ -99,6 +99,11 @@ fn seconds(text: &str) -> Result<u32, String> {
     }
 }
 
+/// The address of a VTEP.
+pub fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "write an IP address like 10.0.0.12; 'causeway show vteps' lists them".into())
+}
+
 /// Which ports.
 #[derive(Debug, Args)]
 pub struct Ports {
@@ -123,7 +128,7 @@ pub struct Vnis {
 #[derive(Debug, Args)]
 pub struct Vteps {
     /// Only the one with this address, in full: next hops, what it sends, its VNIs
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     vtep: Option<IpAddr>,
     #[command(flatten)]
     how: How,
@@ -142,7 +147,7 @@ pub struct Drops {
     #[arg(long, value_name = "VNI", conflicts_with = "port")]
     vni: Option<String>,
     /// Only frames from or to this VTEP
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["port", "vni"])]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, conflicts_with_all = ["port", "vni"])]
     vtep: Option<IpAddr>,
     /// And so many of the frames dropped last, for each reason, decoded
     #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "3")]
@@ -162,7 +167,7 @@ pub struct Macs {
     #[arg(long, value_name = "NAME")]
     port: Option<String>,
     /// Only those behind this VTEP
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     vtep: Option<IpAddr>,
     /// Only this MAC
     #[arg(long, value_name = "MAC")]
