@@ -204,7 +204,7 @@ const LOAD: usize = 50;
 const PUSHES: usize = 64;
 
 impl Fdb {
-    /// A table with room for `macs` MACs at a load of at most [`LOAD`]: 32 bytes a MAC where their number is a power of two,
+    /// A table with room for `macs` MACs at a load of at most `LOAD`: 32 bytes a MAC where their number is a power of two,
     /// else up to twice that; in huge pages where it is large. They are on the node of the thread that makes it.
     pub fn with_room(macs: usize) -> Self {
         let buckets = (macs.max(1) * 100 / LOAD).div_ceil(WAYS).next_power_of_two();
