@@ -78,7 +78,7 @@ fn measure(size: &Size, text: &str) {
 fn storm(control: &mut Control, tables: &Tables, fdb: Fdb) {
     const MACS: u64 = 8_000;
     let Binding::Attachment(ingress) = tables.ports[1].customer[1] else { panic!("a VLAN of the first server's port") };
-    let entry = FdbEntry::new(ingress.whence.place.endpoint(), ingress.whence.place.generation(), Origin::Fresh);
+    let entry = FdbEntry::new(ingress.whence.place().endpoint(), ingress.whence.place().generation(), Origin::Fresh);
     let keys = (0..MACS).map(|number| FdbKey::from_word(ingress.segment, 0x0600_0000_0000 + number));
     let link = Link::<HeapFrame>::with_sizes(2 * MACS as usize, 1);
     control.feed(0, &link.updates);

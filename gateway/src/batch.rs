@@ -65,7 +65,7 @@ impl Arrival {
     /// The endpoint that it came from; [`EndpointId::NONE`] for a VTEP that nobody listed.
     #[inline(always)]
     pub const fn from(&self) -> EndpointId {
-        self.whence.place.endpoint()
+        self.whence.place().endpoint()
     }
 
     /// The segment.

@@ -56,7 +56,7 @@ fn quickly<const UNDERLAY: bool, F: Frame>(batch: &mut Batch<F>, shard: &Shard) 
                 if many {
                     shard.prefetch_segment(arrival.segment());
                 }
-                duties.0 |= arrival.whence.duties.0;
+                duties.0 |= arrival.whence.duties().0;
                 Kind::Bridge
             }
             None => {
@@ -85,7 +85,7 @@ fn closely<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
             }
         }
         if *kind == Kind::Bridge
-            && arrival.whence.duties.rules()
+            && arrival.whence.duties().rules()
             && let Some(reason) = rules::deny(frame.head(), arrival, shard)
         {
             *kind = Kind::Drop(reason);

@@ -91,7 +91,7 @@ impl Each<'_> {
         tables: &Tables,
         identification: &mut u16,
     ) -> Result<PortId, DropReason> {
-        let flow = match arrival.whence.group {
+        let flow = match arrival.whence.group() {
             0 => arrival.flow,
             _ => flow_of(frame.head().get(usize::from(worn.front)..).unwrap_or_default()),
         };

@@ -10,7 +10,7 @@ use crate::batch::Arrival;
 use crate::frame::{Pool, PortId};
 use crate::notes::Concern;
 use crate::shard::Shard;
-use crate::tables::{Duties, EndpointId, Whence};
+use crate::tables::{Duties, EndpointId};
 use crate::verdict::DropReason;
 
 /// A flood that is not done.
@@ -64,8 +64,7 @@ fn replicate<P: Pool>(
     out: &mut Outbox<P::Frame>,
 ) -> Option<Pending<P::Frame>> {
     let Pending { frame, arrival, port, cursor } = pending;
-    let quiet = Duties(arrival.whence.duties.0 | Duties::QUIET);
-    let copied = Arrival { whence: Whence { duties: quiet, ..arrival.whence }, ..arrival };
+    let copied = Arrival { whence: arrival.whence.with(Duties(Duties::QUIET)), ..arrival };
     // The endpoint that waits for its copy: the last one gets the original.
     let mut waiting: Option<(usize, EndpointId)> = None;
     let mut next = cursor;

@@ -86,7 +86,7 @@ fn elsewhere<P: Pool>(
     count_in(arrival, frame.len(), shard);
     match Aim::of(arrival, found, &shard.tables) {
         Aim::Endpoint(to) => shard.discard(&frame, DropReason::SplitHorizon, Concern { to, ..concern(arrival, port) }),
-        Aim::Group if arrival.whence.duties.suppresses() && suppress::answer(&mut frame, arrival, port, shard) => {
+        Aim::Group if arrival.whence.duties().suppresses() && suppress::answer(&mut frame, arrival, port, shard) => {
             send_copy(frame, arrival, port, arrival.from(), shard, out);
         }
         Aim::Unknown if !floods_unknown(arrival, &shard.tables) => {
@@ -151,7 +151,7 @@ pub(super) fn reaches(arrival: &Arrival, to: EndpointId, tables: &Tables) -> boo
     if to == arrival.from() {
         return false;
     }
-    if arrival.whence.group == 0 {
+    if arrival.whence.group() == 0 {
         return true;
     }
     tables.endpoints.get(to.index()).is_some_and(|endpoint| crosses(arrival, endpoint, tables))

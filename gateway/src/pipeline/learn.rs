@@ -26,9 +26,9 @@ fn news<F>(batch: &Batch<F>, shard: &Shard) -> u64 {
     let mut lanes = 0;
     for (lane, ((_, kind), arrival)) in batch.frames.iter().zip(&batch.kinds).zip(&batch.arrivals).enumerate() {
         if *kind == Kind::Bridge {
-            let epoch = shard.epochs[usize::from(arrival.whence.age_class)];
+            let epoch = shard.epochs[usize::from(arrival.whence.age_class())];
             let known = shard.fdb.find(arrival.source);
-            if !known.is_some_and(|entry| entry.is_at(arrival.whence.place, epoch)) {
+            if !known.is_some_and(|entry| entry.is_at(arrival.whence.place(), epoch)) {
                 lanes = with(lanes, lane);
             }
         }
@@ -48,10 +48,10 @@ fn with(lanes: u64, lane: usize) -> u64 {
 fn teach(arrival: &Arrival, shard: &mut Shard) {
     // A frame before this one may have taught it.
     let known = shard.fdb.find(arrival.source);
-    let epoch = shard.epochs[usize::from(arrival.whence.age_class)];
+    let epoch = shard.epochs[usize::from(arrival.whence.age_class())];
     match known {
-        Some(entry) if entry.is_at(arrival.whence.place, epoch) => {}
-        Some(entry) if entry.place() == arrival.whence.place => refresh(arrival, entry, epoch, shard),
+        Some(entry) if entry.is_at(arrival.whence.place(), epoch) => {}
+        Some(entry) if entry.place() == arrival.whence.place() => refresh(arrival, entry, epoch, shard),
         Some(entry) if !entry.is_learned() => {}
         _ => install(arrival, known.is_some(), epoch, shard),
     }
@@ -74,7 +74,7 @@ fn install(arrival: &Arrival, known: bool, epoch: u8, shard: &mut Shard) {
     if arrival.from() == EndpointId::NONE || !open || !(segment.learns || known) || shard.reports.is_full() {
         return;
     }
-    let entry = FdbEntry::at(arrival.whence.place, Origin::Fresh).marked(epoch);
+    let entry = FdbEntry::at(arrival.whence.place(), Origin::Fresh).marked(epoch);
     if shard.fdb.insert(arrival.source, entry).is_ok() {
         shard.counters.learned += 1;
         shard.report(Report::Learned { key: arrival.source, entry });

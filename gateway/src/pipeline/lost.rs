@@ -21,7 +21,7 @@ pub fn whose<F: Frame>(frame: &F, port: PortId, tables: &Tables) -> (Option<Segm
     let nobody = (None, EndpointId::NONE);
     let Some(table) = tables.ports.get(port.index()) else { return nobody };
     match binding(frame, table).unwrap_or(Binding::None) {
-        Binding::Attachment(ingress) => (Some(ingress.segment), ingress.whence.place.endpoint()),
+        Binding::Attachment(ingress) => (Some(ingress.segment), ingress.whence.place().endpoint()),
         Binding::Underlay => {
             let underlay = &tables.underlay;
             let Some(seen) = peek(frame.head(), underlay.vxlan_port, underlay.geneve_port) else { return nobody };

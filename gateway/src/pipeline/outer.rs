@@ -90,7 +90,7 @@ impl<'a> Outer<'a> {
         }
         let ip_len = ip_len as u32;
         let mut flow = arrival.flow;
-        if !PLAIN && arrival.whence.group != 0 {
+        if !PLAIN && arrival.whence.group() != 0 {
             worn.take_off(frame);
             flow = flow_of(frame.head());
         }

@@ -49,13 +49,13 @@ impl<A: Source> Peer<A> {
         Self { source, number: u32::MAX, whence: Whence::default(), segment: SegmentId(0), zero_v6: false }
     }
 
-    /// Looks the next sender up; `None` when the long way is to say what is wrong.
+    /// Looks the next sender up, in the place of this; `None` when the long way is to say what is wrong.
     #[inline(never)]
-    pub(super) fn next(&self, source: A, number: u32, tables: &Tables) -> Option<Self> {
+    pub(super) fn turn_to(&mut self, source: A, number: u32, tables: &Tables) -> Option<()> {
         let (encap, vni) = of_number(number);
-        let known = self.whence.place != Place::NONE && self.source == source;
+        let known = self.whence.place() != Place::NONE && self.source == source;
         let place = if known && of_number(self.number).0 == encap {
-            self.whence.place
+            self.whence.place()
         } else {
             let from = source.endpoint(encap, tables);
             let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
@@ -64,13 +64,9 @@ impl<A: Source> Peer<A> {
         let id = tables.vnis.find(encap, vni)?;
         let segment = tables.segments.get(id.index())?;
         admit(place.endpoint(), segment, tables).ok()?;
-        let whence = Whence {
-            place,
-            group: segment.groups[encap as usize],
-            duties: segment.duties,
-            age_class: segment.age_class,
-        };
-        Some(Self { source, number, whence, segment: id, zero_v6: segment.zero_v6 })
+        let whence = Whence::new(place, segment.groups[encap as usize], segment.duties, segment.age_class);
+        *self = Self { source, number, whence, segment: id, zero_v6: segment.zero_v6 };
+        Some(())
     }
 
     #[inline(always)]

@@ -88,6 +88,7 @@ fn attachment(
     addresses: (u64, u64),
     arrival: &mut Arrival,
 ) -> Option<()> {
+    arrival.whence = ingress.whence;
     let front: &[u8; 26] = head.get(ethernet::ADDRESSES + tags..)?.first_chunk()?;
     if !between_stations(addresses) {
         return None;
@@ -99,7 +100,6 @@ fn attachment(
     };
     arrival.destination = FdbKey::from_word(ingress.segment, addresses.0);
     arrival.source = FdbKey::from_word(ingress.segment, addresses.1);
-    arrival.whence = ingress.whence;
     (arrival.strip, arrival.len, arrival.ecn) = (0, 0, 0xff);
     Some(())
 }
@@ -182,7 +182,7 @@ fn datagram<const IP: usize, A: Source, F: Frame>(
         return None;
     };
     if !last.is(source, number) {
-        *last = last.next(source, number, tables)?;
+        last.turn_to(source, number, tables)?;
     }
     let right = match frame.meta().udp {
         _ if [*e, *f] == [0; 2] => !A::V6 || last.zero_v6,

@@ -13,7 +13,7 @@ use crate::wire::{ethernet, word};
 pub fn deny(head: &[u8], arrival: &Arrival, shard: &mut Shard) -> Option<DropReason> {
     let Shard { tables, counters, .. } = shard;
     let [port, vlan] = match tables.endpoints.get(arrival.from().index()).map(|endpoint| &endpoint.way) {
-        Some(Way::Attachment(attachment)) if arrival.whence.group == 0 => attachment.lists,
+        Some(Way::Attachment(attachment)) if arrival.whence.group() == 0 => attachment.lists,
         _ => [ListId::default(); 2],
     };
     let vni = tables.segments.get(arrival.segment().index()).map_or(ListId::default(), |segment| segment.list);

@@ -1,6 +1,8 @@
 //! Runs: frames in a row that go the same way. What they put on is looked up once, and they are counted together.
 
-use super::dress::Dress;
+use super::dress::{Dress, Each};
+use super::outer::Outer;
+use super::tagging::Tagging;
 use super::worn::Worn;
 use crate::batch::{Arrival, Batch};
 use crate::counters::{Counters, Tally};
@@ -31,121 +33,251 @@ pub fn dress<F: Frame>(
     shard: &mut Shard,
     identification: &mut u16,
 ) -> Option<PortId> {
-    let Batch { frames, arrivals, found, .. } = batch;
     let Shard { tables, counters, .. } = shard;
-    let (mut only, mut all) = (None, true);
-    let mut lane = 0;
-    while lane < frames.len().min(BURST) {
-        let arrival = &arrivals[lane];
-        let way = found[lane].and_then(|entry| Some((entry, reach(arrival, entry, tables)?)));
-        let Some((entry, endpoint)) = way else {
-            all = false;
-            lane += 1;
-            continue;
-        };
-        let end = lane + alike(&found[lane..frames.len().min(BURST)], &arrivals[lane..]);
-        let lanes = (&mut frames[lane..end], &arrivals[lane..end], &mut exits[lane..end]);
+    let mut walk = Walk { lane: 0, only: None, all: true };
+    while walk.lane < batch.frames.len().min(BURST) {
+        let arrival = &batch.arrivals[walk.lane];
+        let endpoint = batch.found[walk.lane].and_then(|entry| reach(arrival, entry, tables));
         let tunnel = arrival.strip != 0;
-        // The port that all leave through, if it is known.
-        let (port, done) = match Dress::of(arrival, endpoint, tables) {
-            Dress::Outer(outer) if outer.is_plain() && !tunnel => {
-                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
-                    outer.put_on::<true, F>(frame, worn, arrival, len, tables)
-                };
-                (Some(outer.port()), put_on::<false, F>(lanes, step))
+        match endpoint.map(|endpoint| Dress::of(arrival, endpoint, tables)) {
+            Some(Dress::Outer(outer)) if outer.is_plain() && !tunnel => {
+                walk.runs::<Headers<true>, F>(batch, exits, tables, counters, &mut 0);
             }
-            Dress::Outer(outer) => {
-                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
-                    outer.put_on::<false, F>(frame, worn, arrival, len, tables)
-                };
-                (Some(outer.port()), put_on::<true, F>(lanes, step))
+            Some(Dress::Outer(_)) => walk.runs::<Headers<false>, F>(batch, exits, tables, counters, &mut 0),
+            Some(Dress::Tags(tagging)) if tagging.is_plain() && tunnel => {
+                walk.runs::<Tags<true>, F>(batch, exits, tables, counters, &mut 0);
             }
-            Dress::Tags(tagging) if tagging.is_plain() && tunnel => {
-                let step =
-                    |frame: &mut F, worn: &mut Worn, _: &Arrival, len| tagging.put_on::<true, F>(frame, worn, 0, len);
-                (Some(tagging.port()), put_on::<true, F>(lanes, step))
+            Some(Dress::Tags(_)) => walk.runs::<Tags<false>, F>(batch, exits, tables, counters, &mut 0),
+            Some(Dress::Each(_) | Dress::Nothing(_)) => {
+                walk.runs::<Rest, F>(batch, exits, tables, counters, identification);
             }
-            Dress::Tags(tagging) => {
-                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
-                    tagging.put_on::<false, F>(frame, worn, arrival.priority, len)
-                };
-                (Some(tagging.port()), put_on::<true, F>(lanes, step))
-            }
-            Dress::Each(each) => {
-                let step = |frame: &mut F, worn: &mut Worn, arrival: &Arrival, len| {
-                    each.put_on(frame, worn, arrival, len, tables, identification)
-                };
-                (None, put_on::<true, F>(lanes, step))
-            }
-            Dress::Nothing(reason) => (None, put_on::<true, F>(lanes, |_, _, _, _| Err(reason))),
-        };
-        count(arrival, entry.endpoint(), done, counters);
-        all &= done.refused.frames == 0 && port.is_some() && (only.is_none() || only == port);
-        only = port;
-        lane = end;
-    }
-    only.filter(|_| all)
-}
-
-/// How many lanes, from the first one on, go the same way: from one place in a segment to one other.
-#[inline(always)]
-fn alike(found: &[Option<FdbEntry>], arrivals: &[Arrival]) -> usize {
-    let place = |entry: &Option<FdbEntry>| entry.map_or(Place::NONE, FdbEntry::place);
-    let (to, first) = (place(&found[0]), &arrivals[0]);
-    let mut lanes = found.iter().zip(arrivals);
-    let other = lanes.position(|(entry, arrival)| {
-        place(entry) != to || arrival.whence.place != first.whence.place || arrival.segment() != first.segment()
-    });
-    other.unwrap_or(found.len())
-}
-
-/// Frames in a row that went the same way.
-#[derive(Clone, Copy)]
-struct Done {
-    came: Tally,
-    refused: Tally,
-}
-
-/// Frames in a row, how they came in, and what becomes of them.
-type Lanes<'a, F> = (&'a mut [F], &'a [Arrival], &'a mut [Exit]);
-
-/// Dresses each by a step that says through which port it leaves. `TUNNEL`: they may have come from one, in an outer packet
-/// with its padding.
-#[inline(never)]
-fn put_on<const TUNNEL: bool, F: Frame>(
-    (frames, arrivals, exits): Lanes<'_, F>,
-    mut step: impl FnMut(&mut F, &mut Worn, &Arrival, usize) -> Result<PortId, DropReason>,
-) -> Done {
-    let (count, mut came, mut refused) = (frames.len() as u64, 0, Tally::default());
-    for ((frame, arrival), place) in frames.iter_mut().zip(arrivals).zip(exits) {
-        let mut worn = if TUNNEL { Worn::by(arrival) } else { Worn::only(arrival.tags) };
-        if TUNNEL {
-            cut_padding(frame, arrival);
-        }
-        let bytes = frame.len() - worn.bytes();
-        came += bytes as u64;
-        match step(frame, &mut worn, arrival, bytes) {
-            Ok(exit) => *place = Exit::Port { exit, bytes: bytes as u32 },
-            Err(reason) => {
-                refused.add(bytes);
-                worn.off(frame);
-                *place = Exit::Refused(reason);
-            }
+            None => (walk.all, walk.lane) = (false, walk.lane + 1),
         }
     }
-    Done { came: Tally { frames: count, bytes: came }, refused }
+    walk.only.filter(|_| walk.all)
+}
+
+/// What the frames of a run put on.
+trait Outfit<'a>: Sized {
+    /// Attachments are at one end at least, and each belongs to one segment.
+    const ONE_SEGMENT: bool;
+
+    /// That of the run that begins with this frame; `None` for one that puts on something of another kind.
+    fn of(arrival: &Arrival, to: &'a Endpoint, tables: &'a Tables) -> Option<Self>;
+
+    /// The port that all leave through, if it is known.
+    fn port(&self) -> Option<PortId>;
+
+    /// What a frame wears, once the padding of an outer packet is off.
+    #[inline(always)]
+    fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) -> Worn {
+        cut_padding(frame, arrival);
+        Worn::by(arrival)
+    }
+
+    /// Puts it on a frame of so many bytes without what that wears, and says through which port it leaves; or why it cannot.
+    fn put_on<F: Frame>(
+        &self,
+        frame: &mut F,
+        arrival: &Arrival,
+        worn: &mut Worn,
+        len: usize,
+        tables: &Tables,
+        identification: &mut u16,
+    ) -> Result<PortId, DropReason>;
+}
+
+/// An outer header; a `PLAIN` one for what an attachment sends.
+struct Headers<'a, const PLAIN: bool>(Outer<'a>);
+
+impl<'a, const PLAIN: bool> Outfit<'a> for Headers<'a, PLAIN> {
+    const ONE_SEGMENT: bool = PLAIN;
+
+    #[inline(always)]
+    fn of(arrival: &Arrival, to: &'a Endpoint, tables: &'a Tables) -> Option<Self> {
+        match Dress::of(arrival, to, tables) {
+            Dress::Outer(outer) if !PLAIN || arrival.strip == 0 && outer.is_plain() => Some(Self(outer)),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn port(&self) -> Option<PortId> {
+        Some(self.0.port())
+    }
+
+    #[inline(always)]
+    fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) -> Worn {
+        if PLAIN {
+            return Worn::only(arrival.tags);
+        }
+        cut_padding(frame, arrival);
+        Worn::by(arrival)
+    }
+
+    #[inline(always)]
+    fn put_on<F: Frame>(
+        &self,
+        frame: &mut F,
+        arrival: &Arrival,
+        worn: &mut Worn,
+        len: usize,
+        tables: &Tables,
+        _: &mut u16,
+    ) -> Result<PortId, DropReason> {
+        self.0.put_on::<PLAIN, F>(frame, worn, arrival, len, tables)
+    }
+}
+
+/// Tags; `PLAIN` ones for what a tunnel brings.
+struct Tags<const PLAIN: bool>(Tagging);
+
+impl<'a, const PLAIN: bool> Outfit<'a> for Tags<PLAIN> {
+    const ONE_SEGMENT: bool = true;
+
+    #[inline(always)]
+    fn of(arrival: &Arrival, to: &'a Endpoint, tables: &'a Tables) -> Option<Self> {
+        match Dress::of(arrival, to, tables) {
+            Dress::Tags(tagging) if !PLAIN || arrival.strip != 0 && tagging.is_plain() => Some(Self(tagging)),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn port(&self) -> Option<PortId> {
+        Some(self.0.port())
+    }
+
+    #[inline(always)]
+    fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) -> Worn {
+        if PLAIN {
+            cut_padding_of_tunnel(frame, arrival);
+            return Worn::front(arrival.strip);
+        }
+        cut_padding(frame, arrival);
+        Worn::by(arrival)
+    }
+
+    #[inline(always)]
+    fn put_on<F: Frame>(
+        &self,
+        frame: &mut F,
+        arrival: &Arrival,
+        worn: &mut Worn,
+        len: usize,
+        _: &Tables,
+        _: &mut u16,
+    ) -> Result<PortId, DropReason> {
+        self.0.put_on::<PLAIN, F>(frame, worn, arrival.priority, len)
+    }
+}
+
+/// Each its own outer header, or nothing at all and why.
+struct Rest<'a>(Result<Each<'a>, DropReason>);
+
+impl<'a> Outfit<'a> for Rest<'a> {
+    const ONE_SEGMENT: bool = false;
+
+    #[inline(always)]
+    fn of(arrival: &Arrival, to: &'a Endpoint, tables: &'a Tables) -> Option<Self> {
+        match Dress::of(arrival, to, tables) {
+            Dress::Each(each) => Some(Self(Ok(each))),
+            Dress::Nothing(reason) => Some(Self(Err(reason))),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn port(&self) -> Option<PortId> {
+        None
+    }
+
+    #[inline(always)]
+    fn put_on<F: Frame>(
+        &self,
+        frame: &mut F,
+        arrival: &Arrival,
+        worn: &mut Worn,
+        len: usize,
+        tables: &Tables,
+        identification: &mut u16,
+    ) -> Result<PortId, DropReason> {
+        self.0?.put_on(frame, worn, arrival, len, tables, identification)
+    }
+}
+
+/// The way through a batch.
+struct Walk {
+    /// The next lane.
+    lane: usize,
+    /// The port that the last run leaves through, if it is known.
+    only: Option<PortId>,
+    /// All runs so far leave through it.
+    all: bool,
+}
+
+impl Walk {
+    /// Dresses runs as long as they put on things of one kind.
+    #[inline(never)]
+    fn runs<'a, O: Outfit<'a>, F: Frame>(
+        &mut self,
+        batch: &mut Batch<F>,
+        exits: &mut [Exit; BURST],
+        tables: &'a Tables,
+        counters: &mut Counters,
+        identification: &mut u16,
+    ) {
+        let Batch { frames, arrivals, found, .. } = batch;
+        let count = frames.len().min(BURST);
+        let (frames, arrivals, found, exits) =
+            (&mut frames[..count], &arrivals[..count], &found[..count], &mut exits[..count]);
+        let mut lane = self.lane;
+        while lane < count {
+            let first = &arrivals[lane];
+            let Some(entry) = found[lane] else { break };
+            let outfit = reach(first, entry, tables).and_then(|endpoint| O::of(first, endpoint, tables));
+            let Some(outfit) = outfit else { break };
+            let (start, mut came, mut refused) = (lane, 0, Tally::default());
+            let rest = frames[lane..].iter_mut().zip(&arrivals[lane..]).zip(&found[lane..]).zip(&mut exits[lane..]);
+            for (((frame, arrival), &found), place) in rest {
+                let alike =
+                    arrival.whence == first.whence && found.map_or(Place::NONE, FdbEntry::place) == entry.place();
+                if !alike || !O::ONE_SEGMENT && arrival.segment() != first.segment() {
+                    break;
+                }
+                let mut worn = O::strip(frame, arrival);
+                let bytes = frame.len() - worn.bytes();
+                came += bytes as u64;
+                match outfit.put_on(frame, arrival, &mut worn, bytes, tables, identification) {
+                    Ok(exit) => *place = Exit::Port { exit, bytes: bytes as u32 },
+                    Err(reason) => {
+                        refused.add(bytes);
+                        worn.off(frame);
+                        *place = Exit::Refused(reason);
+                    }
+                }
+                lane += 1;
+            }
+            let came = Tally { frames: (lane - start) as u64, bytes: came };
+            count_run(first, entry.endpoint(), came, refused, counters);
+            let port = outfit.port();
+            self.all &= refused.frames == 0 && port.is_some() && (self.only.is_none() || self.only == port);
+            self.only = port;
+        }
+        self.lane = lane;
+    }
 }
 
 /// Counts frames that came in, and those of them that leave.
 #[inline(always)]
-fn count(arrival: &Arrival, to: EndpointId, done: Done, counters: &mut Counters) {
-    let left = done.came.without(done.refused);
+fn count_run(arrival: &Arrival, to: EndpointId, came: Tally, refused: Tally, counters: &mut Counters) {
+    let left = came.without(refused);
     if let Some(flow) = counters.segments.get_mut(arrival.segment().index()) {
-        flow.rx.merge(done.came);
+        flow.rx.merge(came);
         flow.tx.merge(left);
     }
     if let Some(flow) = counters.endpoints.get_mut(arrival.from().index()) {
-        flow.rx.merge(done.came);
+        flow.rx.merge(came);
     }
     if let Some(flow) = counters.endpoints.get_mut(to.index()) {
         flow.tx.merge(left);
@@ -170,7 +302,8 @@ pub fn take_back(arrival: &Arrival, to: EndpointId, bytes: u32, shard: &mut Shar
 fn reach<'a>(arrival: &Arrival, entry: FdbEntry, tables: &'a Tables) -> Option<&'a Endpoint> {
     let endpoint = tables.endpoints.get(entry.endpoint().index())?;
     let lives = endpoint.generation == entry.generation() && !arrival.to_group();
-    let away = entry.endpoint() != arrival.from() && (arrival.whence.group == 0 || crosses(arrival, endpoint, tables));
+    let away =
+        entry.endpoint() != arrival.from() && (arrival.whence.group() == 0 || crosses(arrival, endpoint, tables));
     (lives && away).then_some(endpoint)
 }
 
@@ -179,20 +312,26 @@ fn reach<'a>(arrival: &Arrival, entry: FdbEntry, tables: &'a Tables) -> Option<&
 pub fn crosses(arrival: &Arrival, to: &Endpoint, tables: &Tables) -> bool {
     let Way::Tunnel(tunnel) = &to.way else { return true };
     let groups = tables.segments.get(arrival.segment().index()).map_or([0; 2], |segment: &Segment| segment.groups);
-    groups[tunnel.encap as usize] != arrival.whence.group
+    groups[tunnel.encap as usize] != arrival.whence.group()
 }
 
 /// Cuts off what the outer packet was padded with, and gives the tenant's IP header the ECN field that it leaves with.
 #[inline(always)]
 pub fn cut_padding<F: Frame>(frame: &mut F, arrival: &Arrival) {
     if arrival.strip != 0 {
-        let end = usize::from(arrival.strip) + usize::from(arrival.len);
-        if frame.len() > end {
-            frame.truncate(end);
-        }
-        if arrival.ecn != 0xff {
-            mark(frame, arrival);
-        }
+        cut_padding_of_tunnel(frame, arrival);
+    }
+}
+
+/// The same of a frame from a tunnel.
+#[inline(always)]
+fn cut_padding_of_tunnel<F: Frame>(frame: &mut F, arrival: &Arrival) {
+    let end = usize::from(arrival.strip) + usize::from(arrival.len);
+    if frame.len() > end {
+        frame.truncate(end);
+    }
+    if arrival.ecn != 0xff {
+        mark(frame, arrival);
     }
 }
 

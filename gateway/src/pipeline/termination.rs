@@ -334,15 +334,11 @@ fn tenant<O: Outer, F: Frame>(
         return Err(DropReason::LinkLocal);
     }
     let inner = inner(frame, ethernet::ethertype(front), segment)?;
+    let place = Place::new(from, tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation));
     *arrival = Arrival {
         destination: FdbKey::from_word(id, destination),
         source: FdbKey::from_word(id, source),
-        whence: Whence {
-            place: Place::new(from, tables.endpoints.get(from.index()).map_or(0, |endpoint| endpoint.generation)),
-            group: segment.groups[encap as usize],
-            duties: segment.duties,
-            age_class: segment.age_class,
-        },
+        whence: Whence::new(place, segment.groups[encap as usize], segment.duties, segment.age_class),
         strip: (packet.at + at + header_len) as u16,
         tags: 0,
         priority: 0,

@@ -61,7 +61,7 @@ pub fn tell<F: Frame>(
     shard: &mut Shard,
     out: &mut Outbox<F>,
 ) {
-    if arrival.whence.group != 0 || arrival.to_group() || arrival.whence.duties.quiet() {
+    if arrival.whence.group() != 0 || arrival.to_group() || arrival.whence.duties().quiet() {
         return;
     }
     // Behind a tag that the segment passes the error would need that tag too.

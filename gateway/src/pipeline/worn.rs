@@ -30,6 +30,12 @@ impl Worn {
         usize::from(self.front) + self.tags()
     }
 
+    /// Nothing but so many bytes in front.
+    #[inline(always)]
+    pub const fn front(front: u16) -> Self {
+        Self { front, tags: 0 }
+    }
+
     /// Nothing but so many bytes of tags.
     pub const fn only(tags: u8) -> Self {
         Self { front: 0, tags }

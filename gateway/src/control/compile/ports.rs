@@ -37,15 +37,10 @@ pub fn bind(plan: &mut Plan, underlay: &Underlay<'_>) {
         let mut table = port_table(underlay.model, settings, facts);
         for (attachment, &id) in settings.attachments.iter().zip(ids) {
             let segment = plan.segments[attachment.segment];
-            let ingress = Ingress {
-                whence: Whence {
-                    place: Place::new(id, plan.tables.endpoints[id.index()].generation),
-                    group: 0,
-                    duties: duties(underlay.model, settings, attachment),
-                    age_class: plan.tables.segments[segment.index()].age_class,
-                },
-                segment,
-            };
+            let place = Place::new(id, plan.tables.endpoints[id.index()].generation);
+            let duties = duties(underlay.model, settings, attachment);
+            let whence = Whence::new(place, 0, duties, plan.tables.segments[segment.index()].age_class);
+            let ingress = Ingress { whence, segment };
             bind_tag(&mut table, attachment.tag, ingress);
         }
         plan.tables.ports.push(table);

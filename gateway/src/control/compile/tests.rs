@@ -36,7 +36,7 @@ fn tunnel(tables: &Tables, id: EndpointId) -> &Tunnel {
 /// The attachment that a tag leads to.
 fn leads(binding: Binding) -> Option<EndpointId> {
     match binding {
-        Binding::Attachment(ingress) => Some(ingress.whence.place.endpoint()),
+        Binding::Attachment(ingress) => Some(ingress.whence.place().endpoint()),
         _ => None,
     }
 }

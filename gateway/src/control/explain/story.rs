@@ -151,7 +151,7 @@ impl Control {
 
     fn source(&self, arrival: &Arrival, walk: &Walk) -> SourceView {
         let [before, _] = walk.known;
-        let here = |entry: FdbEntry| entry.place() == arrival.whence.place;
+        let here = |entry: FdbEntry| entry.place() == arrival.whence.place();
         let outcome = match (before, walk.source_after) {
             (Some(entry), _) if here(entry) => "known",
             (Some(_), Some(after)) if here(after) => "moved",
