@@ -130,6 +130,61 @@ fn a_watched_file_is_taken_when_it_changes_and_a_wrong_one_is_not() {
     gateway.wait_log("SIGHUP changes nothing");
 }
 
+/// What the gateway's own file asks for and only a restart can give is named, by its own exit status, until it is in force
+/// or taken back.
+#[test]
+fn a_reload_says_what_waits_for_a_restart_and_health_says_so_until_it_is_taken_back() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let yaml = configuration(&lab);
+    let gateway = Gateway::start(&lab, &yaml);
+    let file = lab.directory.join("gateway.yaml");
+    let reload = || {
+        let output = causeway(gateway.socket(), &["reload"]);
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let health = || {
+        let output = causeway(gateway.socket(), &["show", "health"]);
+        let words = String::from_utf8(output.stdout).expect("UTF-8");
+        (output.status.code(), words.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let (status, said, _) = reload();
+    assert!(status == Some(0) && said.starts_with("nothing changes: "), "{said}");
+
+    // One part could change now, the other cannot: none does.
+    let asks = other(&yaml, 1).replace("cores: [0]", "cores: [1]");
+    std::fs::write(&file, &asks).expect("ours");
+    let (status, said, why) = reload();
+    assert_eq!(status, Some(4), "{said}{why}");
+    assert!(said.contains("~ workers.cores: add 1; remove 0  [line 2: restart]\n") && said.contains("6001"), "{said}");
+    assert!(why.contains("nothing was applied") && why.contains("workers.cores (") && why.contains(":2)"), "{why}");
+    assert!(!has_vni(&gateway, "6001"), "nothing of it was applied");
+    gateway.wait_log("but the configuration that runs stays in force; restart the gateway");
+    let (status, said) = health();
+    assert!(status == Some(3) && said.contains("a restart is pending") && said.contains("workers.cores"), "{said}");
+
+    std::fs::write(&file, "version: 1\nprots: []\n").expect("ours");
+    let (status, _, why) = reload();
+    assert!(status == Some(1) && why.contains("gateway.yaml:2:1: ") && why.contains("stays in force"), "{why}");
+    let (status, said) = health();
+    assert!(
+        status == Some(3) && said.contains("it has 2 errors") && said.contains("would not start with it"),
+        "{said}"
+    );
+
+    // Put back, nobody need reload it.
+    std::fs::write(&file, &yaml).expect("ours");
+    lab::until("the gateway is well again", || health() == (Some(0), "ready".into()));
+
+    std::fs::write(&file, &asks).expect("ours");
+    assert_eq!(reload().0, Some(4));
+    std::fs::write(&file, other(&yaml, 1)).expect("ours");
+    let (status, said, why) = reload();
+    assert!(status == Some(0) && said.ends_with("gateway.yaml is in force\n"), "{said}{why}");
+    assert!(has_vni(&gateway, "6001"));
+    assert_eq!(health(), (Some(0), "ready".into()));
+}
+
 /// Linux refuses an address of a twin: nothing of the file is in force, and what was is.
 #[test]
 fn an_apply_that_fails_half_way_leaves_everything_as_it_was() {

@@ -1,6 +1,7 @@
 //! The gateway as a service: what the service manager hears, a worker that hangs, and which rights are left.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::bytes::{BROADCAST, mac, probe, vlan};
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::lab::{self, Lab, PATIENCE};
-use crate::sys::Stopped;
+use crate::sys::{self, Stopped};
 
 const UNIT: &str = include_str!("../../scripts/debian/causeway.service");
 
@@ -73,16 +74,39 @@ impl Manager {
 fn the_service_manager_hears_of_start_reload_and_stop() {
     let Some(lab) = Lab::of_wires() else { return };
     let manager = Manager::new(&lab);
-    let gateway = Gateway::start_under(&lab, &configuration(&lab), "", &[("NOTIFY_SOCKET", manager.path())]);
+    let yaml = configuration(&lab);
+    let gateway = Gateway::start_under(&lab, &yaml, "", &[("NOTIFY_SOCKET", manager.path())]);
     assert_eq!(manager.wait("READY=1"), ["READY=1\nSTATUS=forwarding: 3 ports, 1 VNI, 1 worker"]);
     gateway.signal(libc::SIGHUP);
     let heard = manager.wait("READY=1");
     assert!(heard[0].starts_with("RELOADING=1\nMONOTONIC_USEC="), "{heard:?}");
     // Nobody asked for a watchdog.
     assert_eq!(heard.len(), 2, "{heard:?}");
+    let file = lab.directory.join("gateway.yaml");
+    fs::write(file, yaml.replace("cores: [0]", "cores: [1]")).expect("ours");
+    assert_eq!(gateway.command(&["reload"]).output().expect("the binary starts").status.code(), Some(4));
+    let heard = manager.wait("READY=1");
+    assert!(heard[1].contains("1 worker; its file is not in force, see 'causeway show health'"), "{heard:?}");
     let (status, _, log) = gateway.stop();
     assert!(status.success(), "{log}");
     assert_eq!(manager.wait("STOPPING=1").len(), 1);
+}
+
+/// An address of metrics that is taken is no reason to stop, and no secret either.
+#[test]
+fn health_tells_of_metrics_whose_address_is_taken_until_it_is_free() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let taken = sys::in_namespace(&lab.gw(), || TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let at = taken.local_addr().expect("an address");
+    let gateway = Gateway::start(&lab, &(configuration(&lab) + &format!("metrics: {{listen: \"{at}\"}}\n")));
+    gateway.wait_log("metrics cannot be shown");
+    let ill = health(&gateway);
+    let told = |one: &serde_json::Value| one["subject"] == "metrics" && one["name"] == at.to_string();
+    assert!(ill["state"] == "degraded" && ill["problems"].as_array().expect("a list").iter().any(told), "{ill}");
+    forwards(&lab);
+    drop(taken);
+    gateway.wait_log("metrics are shown");
+    lab::until("health has heard of it", || !health(&gateway).to_string().contains("metrics"));
 }
 
 /// One worker of two is held; the process, its control and the other worker go on.

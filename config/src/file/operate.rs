@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::defaults;
 
-/// What makes the running gateway read its file again. (`causeway apply` always can change it, with a file of its own.)
+/// What makes the running gateway read its file again. (`causeway reload` always does, and so does `systemctl
+/// reload`; `causeway apply` takes a file of its own.)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reload {
-    /// The signal SIGHUP, which `systemctl reload` sends.
+    /// The signal SIGHUP.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = true))]
     pub signal: Option<bool>,

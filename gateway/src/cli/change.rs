@@ -1,4 +1,4 @@
-//! `causeway plan`, `apply`, `confirm` and `rollback`: the configuration of a running gateway.
+//! `causeway plan`, `apply`, `reload`, `confirm` and `rollback`: the configuration of a running gateway.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +43,16 @@ pub struct Apply {
     socket: Socket,
 }
 
+/// `causeway reload`.
+#[derive(Debug, Args)]
+pub struct Reload {
+    /// Print what was changed, or what waits for a restart, as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    socket: Socket,
+}
+
 /// `causeway confirm` and `causeway rollback`.
 #[derive(Debug, Args)]
 pub struct Then {
@@ -69,6 +79,18 @@ Examples:
 All of the file is put in force, or nothing. Frames that the change does not concern flow on, and MACs, counters and
 next hops of what stays are kept. The gateway starts with its own file (causeway run -c FILE): to make a change last
 over a restart, change that file.";
+
+/// Help for `reload`.
+pub const RELOAD_HELP: &str = "\
+Examples:
+  causeway reload
+  causeway reload --json | jq '.needs_restart[].path'
+
+The gateway reads the file that it was started with; 'systemctl reload causeway' does this. All of the file is put in
+force, or nothing.
+
+Exit status: 0 the file is in force, 1 it is wrong or was refused, 4 it asks for something that only a restart can change:
+that is named, nothing of the file is in force, and 'causeway show health' says so until it is.";
 
 /// Help for `confirm`.
 pub const CONFIRM_HELP: &str = "\
@@ -131,6 +153,38 @@ pub fn apply(apply: Apply) -> Result<(), Refusal> {
     match count(&done, "changes") {
         0 => print("nothing changes: this is in force already\n"),
         _ => print(&format!("{}applied{kept}\n", rows(&done))),
+    }
+}
+
+/// Has the gateway read its own file again.
+pub fn reload(reload: Reload) -> ExitCode {
+    let asked = ask(&reload.socket.path(), &Request::act(Act::Reload)).and_then(|done| {
+        if !reload.json {
+            odd(&done);
+            warn(&done);
+        }
+        print(&if reload.json { format!("{done:#}\n") } else { reloaded(&done) })?;
+        Ok(done)
+    });
+    match asked {
+        Ok(done) => match done["refusal"].as_str() {
+            Some(refusal) => {
+                refused(refusal);
+                ExitCode::from(RESTART)
+            }
+            None => ExitCode::SUCCESS,
+        },
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// What came of it, for people.
+fn reloaded(done: &Value) -> String {
+    let file = done["file"].as_str().unwrap_or_default();
+    match (done["refusal"].is_string(), count(done, "changes")) {
+        (true, _) => rows(done),
+        (false, 0) => format!("nothing changes: {file} is in force already\n"),
+        (false, _) => format!("{}reloaded: {file} is in force\n", rows(done)),
     }
 }
 
@@ -197,6 +251,16 @@ fn warn(plan: &Value) {
     warnings.filter_map(Value::as_str).for_each(|warning| eprintln!("warning: {warning}"));
 }
 
+/// What is odd in a file that only the gateway has read.
+fn odd(plan: &Value) {
+    for warning in plan["warnings"].as_array().into_iter().flatten() {
+        let field = |name: &str| warning[name].as_str().unwrap_or_default();
+        let (line, column) = (&warning["line"], &warning["column"]);
+        let (file, path, rule, cure) = (field("file"), field("path"), field("rule"), field("cure"));
+        eprintln!("{file}:{line}:{column}: warning: {path}: {rule}; {cure}");
+    }
+}
+
 /// `60s`, `5m`, or seconds.
 fn time(text: &str) -> Result<Duration, String> {
     let (digits, unit) = match text.strip_suffix('m') {
@@ -234,5 +298,17 @@ mod tests {
                                   3 places would change; 'causeway apply' refuses what needs a restart\n"
         );
         assert_eq!(words(&serde_json::json!({"changes": []})), "nothing would change\n");
+    }
+
+    #[test]
+    fn a_reload_says_what_is_in_force_and_what_waits() {
+        let row = serde_json::json!({"words": "~ fdb.size: 4096 -> 8192", "live": false, "line": 7});
+        let mut done = serde_json::json!({"changes": [row], "file": "gw.yaml", "refusal": "nothing was applied"});
+        assert_eq!(reloaded(&done), "~ fdb.size: 4096 -> 8192  [line 7: restart]\n");
+        done["refusal"] = Value::Null;
+        done["changes"][0]["live"] = true.into();
+        assert_eq!(reloaded(&done), "~ fdb.size: 4096 -> 8192\nreloaded: gw.yaml is in force\n");
+        done["changes"] = serde_json::json!([]);
+        assert_eq!(reloaded(&done), "nothing changes: gw.yaml is in force already\n");
     }
 }

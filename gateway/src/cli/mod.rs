@@ -103,6 +103,9 @@ enum Command {
     /// Put a configuration file in force while frames flow
     #[command(after_help = change::APPLY_HELP)]
     Apply(change::Apply),
+    /// Have the running gateway read its own file again and put it in force
+    #[command(after_help = change::RELOAD_HELP)]
+    Reload(change::Reload),
     /// Keep what 'causeway apply --confirm' has put in force
     #[command(after_help = change::CONFIRM_HELP)]
     Confirm(change::Then),
@@ -158,8 +161,8 @@ Examples:
   causeway run -c lab.yaml --socket /run/lab.sock --log debug
 
 Once it forwards it logs 'forwarding: 2 ports, 3 VNIs, 2 workers'. On SIGTERM or Ctrl-C it stops within a second and
-leaves nothing behind. SIGHUP reads the file again: VNIs, VLANs and VTEPs change while frames flow; a file that is
-wrong, or that asks for a restart, changes nothing.
+leaves nothing behind. SIGHUP reads the file again, as 'causeway reload' does: VNIs, VLANs and VTEPs change while frames
+flow; a file that is wrong, or that asks for a restart, changes nothing.
 
 It needs root (raw devices, TAP, network namespaces). Several gateways run on one host when each has its own --socket,
 cores and devices.";
@@ -244,6 +247,7 @@ pub fn main() -> ExitCode {
         Command::Trace(asked) => trace::trace(asked),
         Command::Plan(plan) => return change::plan(plan),
         Command::Apply(apply) => change::apply(apply),
+        Command::Reload(reload) => return change::reload(reload),
         Command::Confirm(then) => change::confirm(then),
         Command::Rollback(then) => change::rollback(then),
         Command::Fdb { what } => fdb::fdb(what),

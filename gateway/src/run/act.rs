@@ -33,7 +33,7 @@ pub fn act(control: &mut Control, act: &Act) -> Result<Value, String> {
             control.clear_counters();
             Ok(json!({}))
         }
-        Act::Plan { .. } | Act::Apply { .. } | Act::Confirm | Act::Rollback | Act::LogLevel { .. } => {
+        Act::Plan { .. } | Act::Apply { .. } | Act::Reload | Act::Confirm | Act::Rollback | Act::LogLevel { .. } => {
             Err("this is not asked of control".into())
         }
     }

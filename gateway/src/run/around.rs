@@ -23,6 +23,10 @@ pub struct Around {
     pub start: Instant,
     /// Cores whose workers do not move.
     pub stuck: Vec<u16>,
+    /// Why the file, as it was last read, is not what is in force.
+    pub file_problem: Option<Box<ProblemView>>,
+    /// Why the page of metrics is not shown.
+    pub metrics_problem: Option<ProblemView>,
 }
 
 impl Around {
@@ -69,6 +73,8 @@ pub fn health(control: &Control, links: &Links, controllers: &Controllers, aroun
             problem("controller", &controller.name, what, "see 'causeway show controllers'");
         }
     }
+    problems.extend(around.metrics_problem.clone());
+    problems.extend(around.file_problem.as_deref().cloned());
     problems.extend(control.problems());
     HealthView::of(problems)
 }

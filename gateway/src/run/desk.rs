@@ -11,6 +11,7 @@ use crossbeam::channel::{Receiver, Sender, select};
 use gateway::complain;
 use gateway::control::measures::Measures;
 use gateway::control::overlay::{self, Controller};
+use gateway::control::view::ProblemView;
 use gateway::control::{Control, Event, Nanos, Resolution};
 use gateway::frame::PortId;
 use gateway::inform;
@@ -59,8 +60,8 @@ pub enum Message {
     Change(Order),
     /// The configuration is about to be read again.
     Reloading,
-    /// It was, whatever came of it.
-    Reloaded,
+    /// It was; or it was looked at again. Why it is not what is in force, if so.
+    Reloaded(Option<Box<ProblemView>>),
     /// Stop.
     Stop,
 }
@@ -151,7 +152,7 @@ impl<F> Desk<F> {
         let mut questions = Questions::default();
         let mut link_up = vec![true; self.control.model().ports.len()];
         // Whoever waits for the gateway to be ready finds it there.
-        self.exporter.listen(self.control.model().metrics.listen);
+        self.show_metrics();
         let spins = self.control.model().workers.idle == Idle::Spin;
         loop {
             let awake = spins || self.now().saturating_sub(happened) < AWAKE;
@@ -176,7 +177,7 @@ impl<F> Desk<F> {
                     ready += 1;
                     if ready == self.links.len() {
                         inform!(format_args!("forwarding: {}", self.motto); pid = std::process::id());
-                        self.service.ready(&format!("forwarding: {}", self.motto));
+                        self.service.ready(&self.status());
                         roads = now + ROADS;
                         if let Some(keeper) = &mut self.keeper {
                             keeper.ready();
@@ -193,7 +194,10 @@ impl<F> Desk<F> {
                 }
                 Some(Message::Change(order)) => self.change(Some(order), now),
                 Some(Message::Reloading) => self.service.reloading(),
-                Some(Message::Reloaded) => self.service.ready(&format!("forwarding: {}", self.motto)),
+                Some(Message::Reloaded(problem)) => {
+                    self.around.file_problem = problem;
+                    self.service.ready(&self.status());
+                }
                 Some(Message::Stop) => return Ok(()),
                 None => {}
             }
@@ -213,7 +217,7 @@ impl<F> Desk<F> {
                 self.look(&mut link_up);
                 self.feel();
                 self.underlay.retry();
-                self.exporter.listen(self.control.model().metrics.listen);
+                self.show_metrics();
             }
             if now >= roads {
                 roads = Nanos::MAX;
@@ -291,6 +295,12 @@ impl<F> Desk<F> {
         measures
     }
 
+    /// Has the page of metrics where the configuration wants it, as soon as that can be.
+    fn show_metrics(&mut self) {
+        self.exporter.listen(self.control.model().metrics.listen);
+        self.around.metrics_problem = self.exporter.problem();
+    }
+
     /// Tells the kernel of cables that were pulled or put back.
     fn look(&mut self, up: &mut [bool]) {
         for (port, up) in up.iter_mut().enumerate() {
@@ -325,7 +335,7 @@ impl<F> Desk<F> {
                         "see that nothing else runs on its core";
                         core = core, seconds = seconds(stood)
                     );
-                    format!("forwarding: {}", self.motto)
+                    self.status()
                 }
             };
             self.service.status(&status);
@@ -362,6 +372,15 @@ impl<F> Desk<F> {
         }
         self.round(Vec::new(), &mut questions, self.now());
         true
+    }
+
+    /// What the service manager shows.
+    fn status(&self) -> String {
+        let besides = match &self.around.file_problem {
+            Some(_) => "; its file is not in force, see 'causeway show health'",
+            None => "",
+        };
+        format!("forwarding: {}{besides}", self.motto)
     }
 
     fn now(&self) -> Nanos {

@@ -70,6 +70,8 @@ pub const VERSION: &str = match option_env!("CAUSEWAY_VERSION") {
 const PATIENCE: Duration = Duration::from_millis(800);
 /// How long an answer on the socket may take.
 const ANSWERING: Duration = Duration::from_secs(20);
+/// How long a reload may take until who asked for it is sent away.
+const RELOADING: Duration = Duration::from_secs(25);
 /// How long numbers for metrics may take.
 const MEASURING: Duration = Duration::from_secs(5);
 /// Places in a ring between two cores.
@@ -91,8 +93,8 @@ pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
         })?
     };
     let _server = {
-        let tell = tell.clone();
-        Server::open(socket, &host::access(&model.api)?, Door(tell))?
+        let door = Door { tell: tell.clone(), trigger: trigger.clone() };
+        Server::open(socket, &host::access(&model.api)?, door)?
     };
     let start = Start { file: file.to_owned(), model, tell, inbox, trigger, socket: socket.to_owned() };
     devices::forward(start)
@@ -105,19 +107,29 @@ const WARNINGS: usize = 20;
 fn load(file: &Path) -> Result<config::Loaded, String> {
     let loaded = config::load(file).map_err(|problems| {
         eprintln!("{problems}");
-        let errors = problems.errors();
-        format!("{} is refused for {errors} error{}", file.display(), plural(errors))
+        refusal(file, &problems)
     })?;
-    for warning in loaded.warnings.iter().take(WARNINGS) {
+    warn_of(file, &loaded.warnings);
+    Ok(loaded)
+}
+
+/// Tells the log what is odd about a file.
+fn warn_of(file: &Path, warnings: &[config::Problem]) {
+    for warning in warnings.iter().take(WARNINGS) {
         let config::Problem { file, line, column, path, rule, cure, .. } = warning;
         let at = format_args!("{file}:{line}:{column}");
         complain!(warn, format_args!("the configuration is odd: {rule}"), cure; at = at, path = path);
     }
-    if loaded.warnings.len() > WARNINGS {
-        let more: usize = loaded.warnings[WARNINGS..].iter().map(config::Problem::stands_for).sum();
+    if warnings.len() > WARNINGS {
+        let more: usize = warnings[WARNINGS..].iter().map(config::Problem::stands_for).sum();
         complain!(warn, "more of the configuration is odd", "see 'causeway check'"; file = file.display(), warnings = more);
     }
-    Ok(loaded)
+}
+
+/// That a file is refused, in one line.
+fn refusal(file: &Path, problems: &config::Problems) -> String {
+    let errors = problems.errors();
+    format!("{} is refused for {errors} error{}", file.display(), plural(errors))
 }
 
 fn plural(count: usize) -> &'static str {
@@ -125,19 +137,35 @@ fn plural(count: usize) -> &'static str {
 }
 
 /// What the socket leads to.
-struct Door(Sender<Message>);
+struct Door {
+    tell: Sender<Message>,
+    trigger: Sender<trigger::Wish>,
+}
 
 impl gateway::telemetry::Answer for Door {
     fn answer(&self, request: Request) -> Answer {
-        ask(&self.0, request)
+        match request.verb {
+            Verb::Act(Act::Reload) => self.reload(),
+            _ => ask(&self.tell, request),
+        }
     }
 
     fn follow(&self, request: Request, lines: Lines) -> Result<(), String> {
         let (reply, answer) = bounded(1);
-        self.0.send(Message::Follow(request, lines, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
+        self.tell.send(Message::Follow(request, lines, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
         answer
             .recv_timeout(ANSWERING)
             .map_err(|_| "the gateway is starting, stopping or very busy; try again".to_owned())?
+    }
+}
+
+impl Door {
+    fn reload(&self) -> Answer {
+        let (reply, answer) = bounded(1);
+        self.trigger.send(trigger::Wish::Ask(reply)).map_err(|_| "the gateway is stopping".to_owned())?;
+        let late =
+            |_| Err("the gateway still reads its file; its log and 'causeway show health' say what comes of it".into());
+        answer.recv_timeout(RELOADING).unwrap_or_else(late)
     }
 }
 
@@ -265,7 +293,7 @@ where
     drop(tables);
 
     let motto = motto(&model);
-    let around = Around { file, start: clock, stuck: Vec::new() };
+    let around = Around { file, start: clock, stuck: Vec::new(), file_problem: None, metrics_problem: None };
     let changes = Changes::new(Arc::clone(&model));
     let service = Service::of_environment();
     rights::keep(rights::for_running(&model));

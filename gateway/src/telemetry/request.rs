@@ -186,6 +186,8 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         confirm_s: Option<u32>,
     },
+    /// Read the gateway's own file again and put it in force.
+    Reload,
     /// Keep what was applied.
     Confirm,
     /// Go back to the configuration before.

@@ -126,7 +126,7 @@ pub struct HealthView {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemView {
-    /// `link`, `vtep`, `worker`, `controller`, `fdb` or `vni`.
+    /// `link`, `vtep`, `worker`, `controller`, `metrics`, `configuration`, `fdb` or `vni`.
     pub subject: String,
     /// Its name.
     pub name: String,

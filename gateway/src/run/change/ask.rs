@@ -1,5 +1,7 @@
-//! What a client's thread does for `plan`, `apply`, `confirm` and `rollback`: reads, compares, and orders from the desk.
+//! What a client's thread does for `plan`, `apply`, `confirm` and `rollback`, and [`super::trigger`] for a reload: reads,
+//! compares, and orders from the desk.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use crossbeam::channel::{Sender, bounded};
 use serde_json::json;
 
 use super::report::Report;
+use super::unfit::NotTaken;
 use super::{Done, Look, Order};
 use crate::run::desk::{Answer, Message};
 use crate::run::{ANSWERING, plural};
@@ -55,14 +58,21 @@ impl Orders {
         Ok(json!({}))
     }
 
-    /// Reads the gateway's own file again and puts it in force. What is wrong with it goes to the log.
-    pub fn reload(&self, file: &std::path::Path) -> Done {
-        let name = file.display().to_string();
-        let loaded = crate::run::load(file)?;
-        let (model, report) = self.compare(loaded)?;
-        match report.refusal(&name) {
-            Some(refusal) => Err(refusal),
-            None => self.take(model, None).inspect(|()| inform!(said(&report, None); file = name)),
+    /// Puts the gateway's own file in force as it is now.
+    pub fn reload(&self, file: &Path) -> Result<Report, NotTaken> {
+        let (model, report) = self.examine(file)?;
+        self.take(model, None).map_err(NotTaken::Refused)?;
+        inform!(said(&report, None); file = file.display());
+        Ok(report)
+    }
+
+    /// Whether the gateway's own file, as it is now, could be put in force.
+    pub fn examine(&self, file: &Path) -> Result<(Arc<Model>, Report), NotTaken> {
+        let loaded = config::load(file).map_err(NotTaken::Wrong)?;
+        let (model, report) = self.compare(loaded).map_err(NotTaken::Refused)?;
+        match report.needs_restart.is_empty() {
+            true => Ok((model, report)),
+            false => Err(NotTaken::Restart(Box::new(report))),
         }
     }
 

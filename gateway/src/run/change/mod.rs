@@ -2,11 +2,13 @@
 //!
 //! [`Changes`] is the desk's part: what is in force, what was before, and whether the last change still waits for its
 //! confirmation. [`ask`] is what a client's thread does: it reads and compares files, so that the desk does not wait for
-//! that. [`trigger`] reads the gateway's own file again when it is told to or sees it change.
+//! that. [`trigger`] reads the gateway's own file again when it is told to or sees it change, and remembers when the file
+//! is not what is in force.
 
 pub mod ask;
 mod report;
 pub mod trigger;
+mod unfit;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -72,16 +72,20 @@ impl Report {
         if self.needs_restart.is_empty() {
             return None;
         }
+        Some(format!(
+            "nothing was applied, because these need a restart: {}; restart the gateway with this file, or leave them \
+             as they run",
+            self.parts(file)
+        ))
+    }
+
+    /// What needs a restart, each part with its line.
+    pub fn parts(&self, file: &str) -> String {
         let part = |fixed: &Fixed| match fixed.line {
             Some(line) => format!("{} ({file}:{line})", fixed.path),
             None => format!("{} (which {file} leaves out)", fixed.path),
         };
-        let parts: Vec<String> = self.needs_restart.iter().map(part).collect();
-        Some(format!(
-            "nothing was applied, because these need a restart: {}; restart the gateway with this file, or leave them \
-             as they run",
-            parts.join(", ")
-        ))
+        self.needs_restart.iter().map(part).collect::<Vec<_>>().join(", ")
     }
 }
 

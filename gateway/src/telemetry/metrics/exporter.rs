@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::page::{Format, page};
 use crate::complain;
 use crate::control::measures::Measures;
+use crate::control::view::ProblemView;
 use crate::inform;
 use crate::rights;
 use crate::telemetry::guest::Guest;
@@ -33,19 +34,19 @@ pub struct Exporter {
     source: Source,
     wanted: Option<SocketAddr>,
     door: Option<Door>,
-    refused: bool,
+    refused: Option<std::io::Error>,
 }
 
 impl Exporter {
     /// A page of what `source` says; nowhere yet.
     pub fn new(source: impl Fn() -> Result<Measures, String> + Send + Sync + 'static) -> Self {
-        Self { source: Arc::new(source), wanted: None, door: None, refused: false }
+        Self { source: Arc::new(source), wanted: None, door: None, refused: None }
     }
 
-    /// Shows the page there, and nowhere else. When that cannot be the log says why.
+    /// Shows the page there, and nowhere else. When that cannot be the log says why, once, and when it can again.
     pub fn listen(&mut self, at: Option<SocketAddr>) {
         if self.wanted != at {
-            (self.wanted, self.door, self.refused) = (at, None, false);
+            (self.wanted, self.door, self.refused) = (at, None, None);
         }
         self.retry();
     }
@@ -56,20 +57,36 @@ impl Exporter {
         match Door::open(at, Arc::clone(&self.source)) {
             Ok(door) => {
                 inform!("metrics are shown"; url = format_args!("http://{at}/metrics"));
-                self.door = Some(door);
+                (self.door, self.refused) = (Some(door), None);
             }
-            Err(error) if !self.refused => {
-                self.refused = true;
-                let cure = match error.kind() {
-                    ErrorKind::AddrInUse => "stop who has it, or set another metrics.listen",
-                    ErrorKind::AddrNotAvailable => "give this host the address, or set another metrics.listen",
-                    ErrorKind::PermissionDenied => "set a metrics.listen with a port above 1023",
-                    _ => "set another metrics.listen",
-                };
-                complain!(error, "metrics cannot be shown, frames are forwarded all the same", cure; address = at, error = error);
+            Err(error) => {
+                let before = self.refused.replace(error);
+                if let (None, Some(error)) = (before, &self.refused) {
+                    let what = "metrics cannot be shown, frames are forwarded all the same";
+                    complain!(error, what, cure(error); address = at, error = error);
+                }
             }
-            Err(_) => {}
         }
+    }
+
+    /// Why the page is not shown though it should be.
+    pub fn problem(&self) -> Option<ProblemView> {
+        let (at, error) = (self.wanted?, self.refused.as_ref()?);
+        Some(ProblemView {
+            subject: "metrics".into(),
+            name: at.to_string(),
+            problem: format!("they cannot be shown there: {error}"),
+            cure: format!("{}; it is tried twice a second", cure(error)),
+        })
+    }
+}
+
+fn cure(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => "stop who has it, or set another metrics.listen",
+        ErrorKind::AddrNotAvailable => "give this host the address, or set another metrics.listen",
+        ErrorKind::PermissionDenied => "set a metrics.listen with a port above 1023",
+        _ => "set another metrics.listen",
     }
 }
 

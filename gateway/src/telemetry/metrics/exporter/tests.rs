@@ -90,9 +90,13 @@ fn the_page_moves_and_comes_when_its_address_does() {
     let (mut exporter, first) = open(|| Ok(Measures::default()));
     exporter.listen(Some(at));
     assert!(exporter.door.is_none(), "somebody has it");
+    let problem = exporter.problem().expect("it is told");
+    assert_eq!((problem.subject.as_str(), problem.name), ("metrics", at.to_string()));
+    assert!(problem.problem.contains("in use") && problem.cure.starts_with("stop who has it"), "{}", problem.cure);
     assert!(TcpStream::connect(first).is_err(), "the page has left");
     drop(taken);
     exporter.retry();
+    assert_eq!(exporter.problem(), None);
     assert!(raw(at, b"GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 "));
     exporter.listen(None);
     assert!(TcpStream::connect(at).is_err());
