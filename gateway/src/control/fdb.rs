@@ -15,6 +15,7 @@ use super::Nanos;
 use super::hash::ByMac;
 use super::layout::Layout;
 use super::limits::Limits;
+use super::movers::Movers;
 use crate::tables::{FdbEntry, FdbKey, Origin, Place};
 
 /// Most MACs forgotten in one call of [`Authority::age`]; the rest follow in the next.
@@ -58,6 +59,7 @@ pub struct Authority {
     behind: ByMac<FdbKey, (Place, bool)>,
     layout: Layout,
     limits: Limits,
+    movers: Movers,
     queue: BinaryHeap<Reverse<(Nanos, FdbKey)>>,
 }
 
@@ -84,11 +86,24 @@ impl Authority {
             Some(record) if record.place == place => {
                 self.records.insert(key, Record { seen: now, ..record });
             }
-            _ => {
-                self.remove(key);
-                self.insert(key, place, Origin::Learned, now);
+            Some(record) => {
+                self.movers.note(key, record.place, place);
+                self.relocate(key, record, place, now);
             }
+            None => self.insert(key, place, Origin::Learned, now),
         }
+    }
+
+    /// A MAC is seen elsewhere. A learned one keeps its turn in the ageing queue: thousands of moves a second, as a loop
+    /// makes them, must not fill it.
+    fn relocate(&mut self, key: FdbKey, old: Record, place: Place, now: Nanos) {
+        if !old.is_learned() {
+            self.remove(key);
+            return self.insert(key, place, Origin::Learned, now);
+        }
+        self.limits.count(key.segment(), old.place.endpoint(), true, false);
+        self.limits.count(key.segment(), place.endpoint(), true, true);
+        self.records.insert(key, Record { place, seen: now, ..old });
     }
 
     /// A core has used a learned MAC as a source in a new age epoch.
@@ -148,8 +163,14 @@ impl Authority {
         }
     }
 
+    /// Who moved too often lately.
+    pub fn movers(&self) -> &Movers {
+        &self.movers
+    }
+
     /// Forgets learned MACs that were not used for their segment's ageing time.
     pub fn age(&mut self, now: Nanos, news: &mut Vec<FdbKey>) {
+        self.movers.tick(now);
         let mut forgotten = 0;
         while let Some(&Reverse((due, key))) = self.queue.peek()
             && due <= now
@@ -324,5 +345,32 @@ impl Authority {
     /// Counts and limits, to settle them, and the rules in force.
     pub fn limits_and_layout(&mut self) -> (&mut Limits, &Layout) {
         (&mut self.limits, &self.layout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::control::testing::{Gateway, SECOND};
+
+    const YAML: &str = "version: 1\nworkers: {cores: [1]}\nvtep: {source: 10.0.0.11}\nports:\n  - {name: a, device: \
+                        net_null0, vlans: [{vlan: 10, vni: 1}]}\n  - {name: b, device: net_null1, vlans: [{vlan: 10, \
+                        vni: 1}]}\nvnis: [{vni: 1, learning: {ageing: 40}}]\n";
+
+    #[test]
+    fn a_mac_that_moves_and_moves_takes_one_place_in_the_queue_and_ages_when_it_rests() {
+        let mut gateway = Gateway::new(YAML);
+        let key = gateway.key("1", 1);
+        let places = [gateway.attachment("a", "10"), gateway.attachment("b", "10")];
+        for number in 0..1000 {
+            gateway.see(0, key, places[number % 2]);
+            gateway.now += SECOND / 100;
+        }
+        assert_eq!(gateway.control.fdb.queue.len(), 1);
+        let limits = gateway.control.fdb.limits();
+        assert_eq!(places.map(|place| limits.at_endpoint(place)), [0, 1]);
+        gateway.pass(30);
+        assert!(gateway.agreed(key).is_some(), "it was seen within its ageing time");
+        gateway.pass(60);
+        assert_eq!(gateway.agreed(key), None);
     }
 }

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod measures;
 pub mod memory;
 mod merge;
+mod movers;
 mod names;
 mod neighbours;
 pub mod news;

@@ -167,23 +167,28 @@ impl Control {
             stale: controller.is_some_and(|controller| self.is_stale(controller)),
             age: learned.then(|| now.saturating_sub(record.seen) / 1_000_000_000),
         };
-        match self.naming.endpoints.key(record.place.endpoint().0)? {
+        let place = self.naming.endpoints.key(record.place.endpoint().0)?;
+        view.place = self.place_name(place);
+        match place {
             EndpointKey::Attachment(port, tag, _) => {
-                let name = self.port_name(*port).to_owned();
-                view.place = match tag {
-                    Tag::Untagged => format!("{name} untagged"),
-                    tag => format!("{name} vlan {tag}"),
-                };
-                view.port = Some(name);
+                view.port = Some(self.port_name(*port).to_owned());
                 view.vlan = Some(tag.to_string());
             }
             EndpointKey::Tunnel(key) | EndpointKey::Group(key, _) => {
-                view.place = key.to_string();
                 view.vtep = Some(key.remote.to_string());
                 view.encap = Some(key.encap.to_string());
                 view.own_vni = key.vni.map(|vni| vni.value());
             }
         }
         Some(view)
+    }
+
+    /// A place in words: `srv1 vlan 10`, `10.0.0.12 vxlan`.
+    pub(in crate::control) fn place_name(&self, place: &EndpointKey) -> String {
+        match place {
+            EndpointKey::Attachment(port, Tag::Untagged, _) => format!("{} untagged", self.port_name(*port)),
+            EndpointKey::Attachment(port, tag, _) => format!("{} vlan {tag}", self.port_name(*port)),
+            EndpointKey::Tunnel(key) | EndpointKey::Group(key, _) => key.to_string(),
+        }
     }
 }

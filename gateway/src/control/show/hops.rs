@@ -7,9 +7,10 @@ use config::types::Mac;
 
 use crate::control::Control;
 use crate::control::ids::EndpointKey;
+use crate::control::movers::WINDOW;
 use crate::control::view::{HealthView, HopView, ProblemView};
 use crate::frame::PortId;
-use crate::tables::Way;
+use crate::tables::{Place, Way};
 
 /// Most names in one line.
 const NAMES: usize = 64;
@@ -111,7 +112,40 @@ impl Control {
                 cure: "raise fdb.size and restart".into(),
             });
         }
+        problems.extend(self.restless());
         problems
+    }
+
+    /// MACs that move to and fro, the most restless first.
+    pub fn restless(&self) -> Vec<ProblemView> {
+        let movers = self.fdb.movers().restless();
+        let place = |place: Place| {
+            let key = self.naming.endpoints.key(place.endpoint().0);
+            key.map_or_else(|| "a place that is gone".into(), |key| self.place_name(key))
+        };
+        let told = movers.iter().take(TOLD).map(|(key, moves)| ProblemView {
+            subject: "mac".into(),
+            name: match self.segment(key.segment()) {
+                Some(segment) => format!("{} in VNI {}", Mac(key.mac()), segment.name),
+                None => Mac(key.mac()).to_string(),
+            },
+            problem: format!(
+                "it moved {} times in {} s, last from {} to {}",
+                moves.count,
+                WINDOW / 1_000_000_000,
+                place(moves.from),
+                place(moves.to)
+            ),
+            cure: "look for a loop in the network behind these places, or for two stations with this MAC".into(),
+        });
+        let more = movers.len().saturating_sub(TOLD);
+        let others = (more > 0).then(|| ProblemView {
+            subject: "mac".into(),
+            name: format!("{more} more"),
+            problem: "they move as often".into(),
+            cure: "a loop moves every MAC that it sees".into(),
+        });
+        told.chain(others).collect()
     }
 }
 

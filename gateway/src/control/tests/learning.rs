@@ -32,6 +32,25 @@ fn a_mac_moves_between_ports_and_vteps_and_back_at_the_first_sight() {
     assert_eq!(gateway.control.fdb.limits().in_segment(key.segment()), (3, 1), "two static MACs and this one");
 }
 
+#[test]
+fn a_mac_that_moves_to_and_fro_is_told_of_until_it_rests_and_one_that_migrates_is_not() {
+    let mut gateway = Gateway::new(OFFICE);
+    let (restless, migrant) = (gateway.key("100", 1), gateway.key("100", 2));
+    let places = [gateway.attachment("srv1", "10"), gateway.tunnel("10.0.0.13", Encap::Vxlan).unwrap()];
+    for number in 0..40 {
+        gateway.see(number % 2, restless, places[number % 2]);
+    }
+    places.iter().for_each(|&place| gateway.see(0, migrant, place));
+    gateway.pass(5);
+    let told = gateway.control.restless();
+    let [one] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((one.subject.as_str(), one.name.as_str()), ("mac", "02:00:00:00:00:01 in VNI 100"));
+    assert_eq!(one.problem, "it moved 39 times in 5 s, last from srv1 vlan 10 to 10.0.0.13 vxlan");
+    assert!(gateway.control.problems().contains(one));
+    gateway.pass(5);
+    assert_eq!(gateway.control.restless(), []);
+}
+
 /// CONFORMANCE L2f.
 #[test]
 fn what_the_operator_gave_is_neither_moved_nor_aged_nor_flushed() {
