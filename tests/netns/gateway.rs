@@ -218,6 +218,12 @@ pub fn refused(lab: &Lab, yaml: &str) -> String {
     said
 }
 
+/// The same through a program that becomes it.
+pub fn refused_under(lab: &Lab, yaml: &str, wrapper: &str) -> String {
+    let socket = lab.directory.join("refused.sock");
+    refusal(&mut command_of(lab, &format!("{wrapper} {BINARY}"), "refused", yaml, &socket))
+}
+
 /// The same with the control socket of another gateway.
 pub fn refused_at(lab: &Lab, yaml: &str, socket: &Path) -> String {
     refusal(&mut command_at(lab, "refused", yaml, socket))

@@ -1,5 +1,6 @@
 //! Starting, refusing to start, stopping, crashing and starting again.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use crate::bytes::{BROADCAST, mac, probe, vlan};
@@ -122,6 +123,41 @@ fn bad_starts_say_what_is_wrong_and_leave_nothing() {
     }
     // After all that, the good one starts.
     drop(Gateway::start(&lab, &good));
+}
+
+/// DPDK maps files in its runtime directory, and would end by SIGBUS where they find no room.
+#[test]
+fn a_full_runtime_directory_is_refused_in_words() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let (folder, script) = (lab.directory.join("run"), lab.directory.join("with-little-room"));
+    std::fs::create_dir(&folder).expect("ours");
+    let mount =
+        format!("mount -t tmpfs -o size=256k none {0} && RUNTIME_DIRECTORY={0} exec \"$@\"\n", folder.display());
+    std::fs::write(&script, mount).expect("ours");
+    let wrapper = format!("unshare --mount --propagation private sh {}", script.display());
+    let said = gateway::refused_under(&lab, &configuration(&lab, &prefix(&lab)), &wrapper);
+    assert!(said.contains("runtime directory") && said.contains("make room in its file system"), "{said}");
+}
+
+#[test]
+fn few_descriptors_are_told_of_and_as_many_as_may_be_are_taken() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let yaml = configuration(&lab, &prefix(&lab));
+    let gateway = Gateway::start_under(&lab, &yaml, "prlimit --nofile=45:45", &[]);
+    gateway.wait_log("so few files may be open");
+    let clients: Vec<_> =
+        (0..30).map(|_| UnixStream::connect(gateway.socket()).expect("a place in the queue")).collect();
+    gateway.wait_log("clients of the socket wait, as they cannot be let in; raise the limit of open files");
+    forwards(&lab);
+    drop(clients);
+    gateway.show("ports");
+    drop(gateway);
+    let gateway = Gateway::start_under(&lab, &yaml, "prlimit --nofile=45:2000", &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.id())).expect("it runs");
+    let open: Vec<_> = limits.lines().filter(|line| line.starts_with("Max open files")).collect();
+    assert!(open[0].split_whitespace().filter(|word| *word == "2000").count() == 2, "{open:?}");
+    let (status, _, log) = gateway.stop();
+    assert!(status.success() && !log.contains("so few files"), "{log}");
 }
 
 /// Without root it says so.

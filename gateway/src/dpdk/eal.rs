@@ -62,6 +62,7 @@ impl Eal {
         let prefix = options.file_prefix.clone().unwrap_or_else(|| format!("{OWN_PREFIX}{}", std::process::id()));
         let huge_pages = use_huge_pages(options)?;
         let directory = RuntimeDirectory::claim(&prefix)?;
+        directory.has_room(files(options, huge_pages))?;
         let shared = options.shared && huge_pages;
         let pages = shared.then(|| shared::Pages::of(&prefix)).transpose()?;
         if STARTED.swap(true, Ordering::SeqCst) {
@@ -234,6 +235,27 @@ impl RuntimeDirectory {
     }
 }
 
+impl RuntimeDirectory {
+    /// That DPDK can write its files there. It maps them: where the file system is full it would not fail but be killed.
+    fn has_room(&self, needed: u64) -> Result<(), Error> {
+        // Where nobody knows, DPDK may try.
+        let free = rustix::fs::statvfs(&self.path).map_or(u64::MAX, |file| file.f_bavail * file.f_frsize / 1024);
+        match free >= needed {
+            true => Ok(()),
+            false => Err(Error::RuntimeDirectoryFull { path: self.path.display().to_string(), needed, free }),
+        }
+    }
+}
+
+/// KiB of the files that DPDK maps in its runtime directory: what describes its memory, 48 bytes a page, and the rest.
+fn files(options: &EalOptions, huge_pages: bool) -> u64 {
+    match (huge_pages, options.shared) {
+        (true, false) => 64,
+        (true, true) => 8 * 1024,
+        (false, _) => 512 + u64::from(options.memory) * (256 * 48) / 1024,
+    }
+}
+
 impl Drop for RuntimeDirectory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
@@ -332,6 +354,14 @@ mod tests {
         let options = EalOptions { pci: vec!["0000:03:00.0".into()], ..options() };
         let line = arguments(&options, "x", &[0], true).join(" ");
         assert_eq!(line, "causeway --lcores 0@(0) --file-prefix x --in-memory -a 0000:03:00.0");
+    }
+
+    /// What DPDK 22.11 was seen to write: 1,656 KiB for 120 MiB.
+    #[test]
+    fn room_for_the_files_of_ordinary_pages_grows_with_the_memory() {
+        let options = EalOptions { memory: 120, ..options() };
+        assert!((1_656..3_000).contains(&files(&options, false)));
+        assert_eq!(files(&options, true), 64, "in huge pages that are nobody else's it is not in files");
     }
 
     #[test]

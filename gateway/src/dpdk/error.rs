@@ -20,6 +20,15 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// The file system of the runtime directory is full: DPDK maps its files there, and the kernel would end it with SIGBUS.
+    RuntimeDirectoryFull {
+        /// Its path.
+        path: String,
+        /// KiB that DPDK writes.
+        needed: u64,
+        /// KiB that are free.
+        free: u64,
+    },
     /// `memory.huge_pages: require`, but too few are free.
     HugePages {
         /// MiB that the configuration needs.
@@ -89,6 +98,10 @@ impl fmt::Display for Error {
             Self::RuntimeDirectory { path, reason } => {
                 write!(f, "DPDK's runtime directory {path} cannot be used ({reason}): run causeway as root")
             }
+            Self::RuntimeDirectoryFull { path, needed, free } => write!(
+                f,
+                "DPDK's runtime directory {path} has {free} KiB free, and {needed} are needed: make room in its file system"
+            ),
             Self::HugePages { needed, free } => write!(
                 f,
                 "memory.huge_pages is 'require' and {needed} MiB are needed, but {free} MiB of huge pages are free: \

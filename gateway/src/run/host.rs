@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use config::types::{Api, Model};
+use gateway::complain;
 use gateway::telemetry::Access;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Capabilities that raw devices and TAPs take, with their bit in /proc/self/status.
 const NEEDED: [(&str, u32); 2] = [("CAP_NET_ADMIN", 12), ("CAP_NET_RAW", 13)];
@@ -21,6 +23,30 @@ pub fn check(model: &Model) -> Result<(), String> {
     let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     cores(model, &online, &status)?;
     namespace(model)
+}
+
+/// Descriptors of a gateway with nothing: DPDK's, the socket's and all clients that are let in, files.
+const DESCRIPTORS: u64 = 80;
+/// What a port takes, and each of its queues.
+const OF_A_PORT: u64 = 8;
+
+/// Has as many files open as the process may, and says so where they will not do.
+pub fn raise_descriptors(model: &Model) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current < maximum || current.is_some() && maximum.is_none() {
+        // What cannot be raised stays.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    let (ports, queues) = (model.ports.len() as u64, model.ports.len() as u64 * model.workers.cores.len() as u64);
+    let needed = DESCRIPTORS + OF_A_PORT * ports + 2 * queues;
+    if let Some(open) = getrlimit(Resource::Nofile).current.filter(|&open| open < needed) {
+        complain!(
+            warn,
+            "so few files may be open that the start may fail, and clients may wait",
+            "raise the limit of open files (LimitNOFILE= of the service, 'ulimit -n')";
+            limit = open, needed = needed
+        );
+    }
 }
 
 /// Who may open the socket.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::guest::Guest;
+use super::guest::{Guest, Queue};
 use super::lines::Lines;
 use super::serve::{Limits, Turns, send, serve};
 use super::{Reply, Request};
@@ -145,16 +145,21 @@ fn make_way(path: &Path) -> Result<(), String> {
 
 fn accept<A: Answer>(listener: &UnixListener, stop: &AtomicBool, answer: &Arc<A>, limits: Limits) {
     let clients = Arc::new(AtomicUsize::new(0));
+    let mut queue = Queue::default();
     let bodies = Arc::new(Turns::new());
     loop {
         let client = listener.accept();
         if stop.load(Ordering::Acquire) {
             return;
         }
-        let Ok((mut stream, _)) = client else {
-            // Out of descriptors, most likely: let some clients go.
-            thread::sleep(Duration::from_millis(100));
-            continue;
+        let (mut stream, _) = match client {
+            Ok(client) => client,
+            Err(error) => {
+                // Out of descriptors, most likely: let some clients go.
+                queue.waits("socket", &error);
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
         };
         let guest = Guest::new(&clients);
         if clients.load(Ordering::Relaxed) > limits.clients {

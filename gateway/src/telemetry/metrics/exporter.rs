@@ -15,7 +15,7 @@ use crate::control::measures::Measures;
 use crate::control::view::ProblemView;
 use crate::inform;
 use crate::rights;
-use crate::telemetry::guest::Guest;
+use crate::telemetry::guest::{Guest, Queue};
 
 /// Longest request with its headers.
 const LONGEST: usize = 8 * 1024;
@@ -123,15 +123,20 @@ impl Drop for Door {
 
 fn accept(listener: &TcpListener, stop: &AtomicBool, source: &Source) {
     let clients = Arc::new(AtomicUsize::new(0));
+    let mut queue = Queue::default();
     loop {
         let client = listener.accept();
         if stop.load(Ordering::Acquire) {
             return;
         }
-        let Ok((stream, _)) = client else {
-            // Out of descriptors, most likely: let some clients go.
-            thread::sleep(Duration::from_millis(100));
-            continue;
+        let (stream, _) = match client {
+            Ok(client) => client,
+            Err(error) => {
+                // Out of descriptors, most likely: let some clients go.
+                queue.waits("metrics", &error);
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
         };
         let guest = Guest::new(&clients);
         if clients.load(Ordering::Relaxed) > CLIENTS {
