@@ -324,6 +324,11 @@ fn a_full_disk_only_warns_and_the_state_is_kept_once_there_is_room() {
     let gateway = Gateway::start_under(&lab, &yaml, &wrapper, &[]);
     gateway.wait_log("make room, or change state.directory path=");
     gateway.wait_log("No space left on device");
+    let health = || causeway(gateway.socket(), &["show", "health"]);
+    lab::until("health tells of it", || {
+        let said = health();
+        said.status.code() == Some(3) && String::from_utf8_lossy(&said.stdout).contains("No space left on device")
+    });
     let (one, two) = (lab.wire("srv1"), lab.wire("srv2"));
     let frame = vlan(&probe(BROADCAST, mac(1), 60, 1), 10);
     one.send(&frame);
@@ -337,6 +342,7 @@ fn a_full_disk_only_warns_and_the_state_is_kept_once_there_is_room() {
     assert_eq!(names(), ["filler"], "nothing half-written stays behind");
     std::fs::remove_file(inside.join("filler")).expect("it is there");
     gateway.wait_log("the state file can be written again path=");
+    lab::until("health has heard of it", || health().status.success());
     let kept = std::fs::read(inside.join("gateway.state")).expect("it is there");
     assert!(String::from_utf8_lossy(&kept).contains("\"macs\":1"));
     let (status, _, log) = gateway.stop();

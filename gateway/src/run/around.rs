@@ -27,6 +27,8 @@ pub struct Around {
     pub file_problem: Option<Box<ProblemView>>,
     /// Why the page of metrics is not shown.
     pub metrics_problem: Option<ProblemView>,
+    /// Why what should outlive a restart would not.
+    pub state_problem: Option<ProblemView>,
 }
 
 impl Around {
@@ -74,6 +76,7 @@ pub fn health(control: &Control, links: &Links, controllers: &Controllers, aroun
         }
     }
     problems.extend(around.metrics_problem.clone());
+    problems.extend(around.state_problem.clone());
     problems.extend(around.file_problem.as_deref().cloned());
     problems.extend(control.problems());
     HealthView::of(problems)

@@ -122,6 +122,8 @@ pub struct Desk<F> {
     pub around: Around,
     /// Who keeps what outlives a restart.
     pub keeper: Option<Keeper>,
+    /// MACs that moved to and fro when last looked at.
+    pub restless: usize,
 }
 
 /// Questions that wait for counters.
@@ -152,7 +154,7 @@ impl<F> Desk<F> {
         let mut questions = Questions::default();
         let mut link_up = vec![true; self.control.model().ports.len()];
         // Whoever waits for the gateway to be ready finds it there.
-        self.show_metrics();
+        self.look_around();
         let spins = self.control.model().workers.idle == Idle::Spin;
         loop {
             let awake = spins || self.now().saturating_sub(happened) < AWAKE;
@@ -216,8 +218,9 @@ impl<F> Desk<F> {
                 looked = now;
                 self.look(&mut link_up);
                 self.feel();
+                self.watch_movers();
                 self.underlay.retry();
-                self.show_metrics();
+                self.look_around();
             }
             if now >= roads {
                 roads = Nanos::MAX;
@@ -295,10 +298,12 @@ impl<F> Desk<F> {
         measures
     }
 
-    /// Has the page of metrics where the configuration wants it, as soon as that can be.
-    fn show_metrics(&mut self) {
+    /// Has the page of metrics where the configuration wants it, as soon as that can be, and hears what ails the parts
+    /// around control.
+    fn look_around(&mut self) {
         self.exporter.listen(self.control.model().metrics.listen);
         self.around.metrics_problem = self.exporter.problem();
+        self.around.state_problem = self.keeper.as_ref().and_then(Keeper::problem);
     }
 
     /// Tells the kernel of cables that were pulled or put back.
@@ -317,7 +322,9 @@ impl<F> Desk<F> {
     /// Tells who has stopped, and who moves again.
     fn feel(&mut self) {
         let seconds = |nanos: Nanos| format!("{:.1}", nanos as f64 / 1e9);
-        for change in self.pulses.look(self.now()) {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let used = used.tv_sec as Nanos * 1_000_000_000 + used.tv_nsec as Nanos;
+        for change in self.pulses.look(self.now(), used) {
             let status = match change {
                 Change::Stuck { core, silent } => {
                     complain!(
@@ -337,8 +344,30 @@ impl<F> Desk<F> {
                     );
                     self.status()
                 }
+                Change::Paused { stood } => {
+                    complain!(
+                        warn,
+                        "the gateway stood still, and frames that came meanwhile are late or lost",
+                        "see what stopped it: a signal, a debugger, a machine that was paused, or others on its cores";
+                        seconds = seconds(stood)
+                    );
+                    continue;
+                }
             };
             self.service.status(&status);
+        }
+    }
+
+    /// Tells of MACs that begin to move to and fro, and of the end of it.
+    fn watch_movers(&mut self) {
+        let restless = self.control.restless();
+        let before = std::mem::replace(&mut self.restless, restless.len());
+        match restless.first() {
+            Some(ProblemView { name, problem, cure, .. }) if before == 0 => {
+                complain!(warn, "a MAC moves to and fro", cure; mac = name, error = problem, macs = restless.len());
+            }
+            None if before > 0 => inform!("no MAC moves to and fro any more"; macs_before = before),
+            _ => {}
         }
     }
 

@@ -81,6 +81,7 @@ const HANDOFF: usize = 1024;
 pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
     let model = load(file)?.model;
     host::check(&model)?;
+    host::raise_descriptors(&model);
     // Before there is a second thread: each starts with the rights of the one that made it.
     rights::keep(rights::for_start(&model));
     let (tell, inbox) = unbounded();
@@ -293,7 +294,14 @@ where
     drop(tables);
 
     let motto = motto(&model);
-    let around = Around { file, start: clock, stuck: Vec::new(), file_problem: None, metrics_problem: None };
+    let around = Around {
+        file,
+        start: clock,
+        stuck: Vec::new(),
+        file_problem: None,
+        metrics_problem: None,
+        state_problem: None,
+    };
     let changes = Changes::new(Arc::clone(&model));
     let service = Service::of_environment();
     rights::keep(rights::for_running(&model));
@@ -324,6 +332,7 @@ where
         traces: Traces::new(clock),
         around,
         keeper,
+        restless: 0,
     };
     let worked = failed.map_or_else(|| desk.work(), Err);
     inform!("stopping"; uptime_s = desk.start.elapsed().as_secs());

@@ -12,7 +12,7 @@ use gateway::control::Nanos;
 
 /// Silence after which a worker counts as stuck. It sleeps a tenth of a second at most and turns in microseconds.
 pub const SILENCE: Nanos = 2_000_000_000;
-/// When control itself looks so late, the whole process stood still (a debugger, a paused machine): nobody is blamed.
+/// When control itself looks so late, no worker is blamed: the whole process may have stood still.
 const LATE: Nanos = SILENCE / 2;
 
 /// The pulse of a worker; clones are of the same.
@@ -32,7 +32,7 @@ impl Pulse {
     }
 }
 
-/// What changed about a worker.
+/// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It has not moved for so long.
@@ -49,12 +49,19 @@ pub enum Change {
         /// Nanoseconds that it did not.
         stood: Nanos,
     },
+    /// The whole process stood still.
+    Paused {
+        /// Nanoseconds.
+        stood: Nanos,
+    },
 }
 
 /// Watches the pulses of all workers.
 pub struct Pulses {
     workers: Vec<Worker>,
     looked: Nanos,
+    /// CPU time of the process then.
+    used: Nanos,
 }
 
 struct Worker {
@@ -68,7 +75,7 @@ impl Pulses {
     /// A pulse for the worker of each core.
     pub fn new(cores: &[u16]) -> Self {
         let worker = |&core| Worker { core, pulse: Pulse::default(), stuck_since: None };
-        Self { workers: cores.iter().map(worker).collect(), looked: 0 }
+        Self { workers: cores.iter().map(worker).collect(), looked: 0, used: 0 }
     }
 
     /// The pulse of a worker, for its thread.
@@ -76,11 +83,15 @@ impl Pulses {
         self.workers[worker].pulse.clone()
     }
 
-    /// What changed since the last look.
-    pub fn look(&mut self, now: Nanos) -> Vec<Change> {
-        let late = now.saturating_sub(self.looked) > LATE;
-        self.looked = now;
-        self.workers.iter_mut().filter_map(|worker| worker.look(now, late)).collect()
+    /// What changed since the last look. `used` is the CPU time of the process so far: control may be late because it was
+    /// busy, and then nothing stood still.
+    pub fn look(&mut self, now: Nanos, used: Nanos) -> Vec<Change> {
+        let away = now.saturating_sub(self.looked);
+        let idle = used.saturating_sub(self.used) < away / 16;
+        let paused = (self.looked > 0 && away > SILENCE && idle).then_some(Change::Paused { stood: away });
+        (self.looked, self.used) = (now, used);
+        let workers = self.workers.iter_mut().filter_map(|worker| worker.look(now, away > LATE));
+        paused.into_iter().chain(workers).collect()
     }
 
     /// The cores whose workers do not move, with the time of their last sign of life.
@@ -117,7 +128,7 @@ mod tests {
     fn look_until(pulses: &mut Pulses, to: Nanos) -> Vec<Change> {
         let mut changes = Vec::new();
         while pulses.looked < to {
-            changes.extend(pulses.look(pulses.looked + SECOND / 2));
+            changes.extend(pulses.look(pulses.looked + SECOND / 2, 0));
         }
         changes
     }
@@ -147,8 +158,10 @@ mod tests {
         let pulse = pulses.of(0);
         pulse.beat(SECOND);
         assert_eq!(look_until(&mut pulses, SECOND), []);
-        assert_eq!(pulses.look(60 * SECOND), [], "control was away as well");
+        let stood = 59 * SECOND;
+        assert_eq!(pulses.look(60 * SECOND, SECOND), [Change::Paused { stood }], "control was away as well");
         pulse.beat(60 * SECOND);
         assert_eq!(look_until(&mut pulses, 61 * SECOND), []);
+        assert_eq!(pulses.look(70 * SECOND, 9 * SECOND), [], "control was busy");
     }
 }

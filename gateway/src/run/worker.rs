@@ -247,13 +247,13 @@ mod tests {
         let worker = super::start(place, || Ok(()), make, |_| ()).expect("a thread");
         waits.recv().expect("it polls its device");
         let now = start.elapsed().as_nanos() as u64;
-        assert!(pulses.look(now + LATER / 2).is_empty(), "not yet");
-        let told = pulses.look(now + LATER / 4 * 3);
+        assert!(pulses.look(now + LATER / 2, now + LATER / 2).is_empty(), "not yet");
+        let told = pulses.look(now + LATER / 4 * 3, now + LATER / 4 * 3);
         assert!(matches!(told[..], [Change::Stuck { .. }]), "{told:?}");
         drop(hold);
         // More turns than for one reading of the clock.
         waits.iter().take(3 * TURNS_PER_READING as usize).for_each(drop);
-        let told = pulses.look(now + LATER);
+        let told = pulses.look(now + LATER, now + LATER);
         assert!(matches!(told[..], [Change::Moves { .. }]), "{told:?}");
         link.updates.send(Update::Stop).expect("room");
         worker.join().expect("no panic");

@@ -85,7 +85,9 @@ impl Own {
         let began = Instant::now();
         // What this reads need not be read again because it is new.
         self.watch.taken = print(&self.file);
-        let _ = self.orders.0.send(Message::Reloading);
+        if self.orders.0.send(Message::Reloading).is_err() {
+            return Err("the gateway is stopping".into());
+        }
         let done = self.orders.reload(&self.file);
         match &done {
             Ok(report) => warn_of(&self.file, &report.warnings),

@@ -58,10 +58,13 @@ struct Port {
     drops: HashMap<String, u64>,
 }
 
-/// Writes a state in the place of the one before.
+/// Writes a state in the place of the one before; its directory is made where it is missing.
 pub fn write(path: &Path, state: &State) -> io::Result<()> {
     let body = encode(state)?;
     let fresh = path.with_extension("new");
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
     let written = File::create(&fresh).and_then(|mut file| {
         writeln!(file, "{MAGIC} {} {:08x}", body.len(), crc32fast::hash(&body))?;
         file.write_all(&body)?;

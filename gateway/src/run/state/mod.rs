@@ -8,8 +8,9 @@ mod file;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,6 +18,7 @@ use config::types::Model;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use gateway::complain;
 use gateway::control::memory::{Known, Memory, Names, Statistics};
+use gateway::control::view::ProblemView;
 use gateway::control::{Control, Event, Nanos};
 use gateway::inform;
 use gateway::tables::{FdbKey, Place};
@@ -51,26 +53,23 @@ pub struct Keeper {
     held: Option<Memory>,
     /// When the gateway before this one was last alive.
     last: Option<SystemTime>,
+    failure: Failure,
 }
+
+/// Why the last writing failed, if it did; both ends have it.
+type Failure = Arc<Mutex<Option<ProblemView>>>;
 
 /// Brings back what was kept and begins to keep it. For before the cores start. `None` when nothing is to be kept.
 pub fn start(model: &Model, socket: &Path, control: &mut Control) -> Option<Keeper> {
     let every = model.state.every?;
     let folder = model.state.directory.clone().or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))?;
     let path = folder.join(socket.file_stem().unwrap_or("causeway".as_ref())).with_extension("state");
-    if let Err(error) = fs::create_dir_all(&folder) {
-        complain!(
-            warn,
-            "the state directory cannot be made, and MACs are not kept until it can",
-            "make it, or change state.directory";
-            path = folder.display(), error = error
-        );
-    }
     let gateway = identity(model);
     let last = restore(&path, &gateway, control);
     control.remember();
     let (told, tells) = bounded(ROOM);
-    let book = Book { path, gateway, names: Arc::default(), macs: HashMap::new(), fails: false };
+    let failure = Failure::default();
+    let book = Book { path, gateway, names: Arc::default(), macs: HashMap::new(), failure: failure.clone() };
     let thread = thread::Builder::new().name("state".into()).spawn(move || book.keep(&tells));
     match thread {
         Ok(thread) => Some(Keeper {
@@ -81,6 +80,7 @@ pub fn start(model: &Model, socket: &Path, control: &mut Control) -> Option<Keep
             awaits: false,
             held: None,
             last,
+            failure,
         }),
         Err(error) => {
             complain!(warn, "MACs are not kept for a restart: no thread", "raise the limit of threads"; error = error);
@@ -134,6 +134,11 @@ fn restore(path: &Path, gateway: &str, control: &mut Control) -> Option<SystemTi
 }
 
 impl Keeper {
+    /// Why nothing would be known after a restart, if so.
+    pub fn problem(&self) -> Option<ProblemView> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The workers poll: says how long nothing was forwarded.
     pub fn ready(&mut self) {
         if let Some(gap) = self.last.take().and_then(|last| last.elapsed().ok()) {
@@ -185,14 +190,23 @@ impl Keeper {
     }
 }
 
+/// What to do where the file cannot be written.
+fn cure(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room, or change state.directory",
+        ErrorKind::ReadOnlyFilesystem => "mount it for writing, or change state.directory",
+        ErrorKind::PermissionDenied => "let the gateway's user write there, or change state.directory",
+        _ => "see to its directory, or change state.directory",
+    }
+}
+
 /// What the thread keeps.
 struct Book {
     path: PathBuf,
     gateway: String,
     names: Arc<Names>,
     macs: HashMap<FdbKey, Place>,
-    /// The last writing failed, and that was said.
-    fails: bool,
+    failure: Failure,
 }
 
 impl Book {
@@ -203,8 +217,8 @@ impl Book {
                 Ok(Told::Memory(Memory::Names(names))) => self.names = names,
                 Ok(Told::Memory(Memory::Macs(macs))) => self.note(macs),
                 Ok(Told::Write(statistics)) => {
-                    self.write(*statistics);
-                    alive = File::options().append(true).open(&self.path).ok().filter(|_| !self.fails);
+                    let written = self.write(*statistics);
+                    alive = File::options().append(true).open(&self.path).ok().filter(|_| written);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -224,25 +238,33 @@ impl Book {
         }
     }
 
-    fn write(&mut self, statistics: Statistics) {
+    /// Writes the file, and tells when that begins to fail and when it goes again. True when it is written.
+    fn write(&self, statistics: Statistics) -> bool {
         let (known, ageing) = self.known();
         let state = State { gateway: self.gateway.clone(), ageing, known, statistics };
         let (path, began) = (self.path.display(), Instant::now());
         let written = file::write(&self.path, &state);
         let (macs, took) = (state.known.macs.len(), began.elapsed().as_millis());
         log::debug!(macs = macs, milliseconds = took as u64; "the state was written, or that was tried");
-        match written {
-            Ok(()) if std::mem::take(&mut self.fails) => inform!("the state file can be written again"; path = path),
-            Ok(()) => {}
-            Err(error) if !std::mem::replace(&mut self.fails, true) => complain!(
+        let failure = written.as_ref().err().map(|error| ProblemView {
+            subject: "state".into(),
+            name: path.to_string(),
+            problem: format!("it cannot be written ({error}); after a restart MACs would be learned anew"),
+            cure: cure(error).into(),
+        });
+        let before = std::mem::replace(&mut *self.failure.lock().unwrap_or_else(PoisonError::into_inner), failure);
+        match (&written, before) {
+            (Ok(()), Some(_)) => inform!("the state file can be written again"; path = path),
+            (Err(error), None) => complain!(
                 warn,
                 "the state file cannot be written: forwarding goes on and so do the tries, but after a restart MACs are \
                  learned anew",
-                "make room, or change state.directory";
+                cure(error);
                 path = path, error = error
             ),
-            Err(_) => {}
+            _ => {}
         }
+        written.is_ok()
     }
 
     /// The MACs by names, without those whose place is another by now.
