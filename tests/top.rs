@@ -17,13 +17,20 @@ const CURSOR_SHOWN: &str = "\x1b[?25h";
 
 /// A gateway whose port gets 50 frames more each time somebody looks, a second later each.
 fn gateway(name: &str) -> (Server, PathBuf) {
+    gateway_with(name, &["srv1"])
+}
+
+/// The same with these ports, which all get as much.
+fn gateway_with(name: &str, ports: &[&str]) -> (Server, PathBuf) {
+    let ports: Vec<String> = ports.iter().map(|&port| port.to_owned()).collect();
     let path = std::env::temp_dir().join(format!("causeway-top-{}-{name}.sock", std::process::id()));
     let looks = AtomicU64::new(0);
     let answer = move |_: Request| -> Result<serde_json::Value, String> {
         let look = looks.fetch_add(1, Ordering::Relaxed) + 1;
         let rx = TallyView { frames: 50 * look, bytes: 5000 * look };
-        let port = TrafficView { name: "srv1".into(), rx, ..TrafficView::default() };
-        Ok(serde_json::json!(TopView { at: look * 1_000_000_000, ports: vec![port], ..TopView::default() }))
+        let port = |name: &String| TrafficView { name: name.clone(), rx, ..TrafficView::default() };
+        let ports = ports.iter().map(port).collect();
+        Ok(serde_json::json!(TopView { at: look * 1_000_000_000, ports, ..TopView::default() }))
     };
     (Server::open(&path, &Access::default(), answer).expect("a socket"), path)
 }
@@ -74,6 +81,26 @@ fn a_key_ends_it_and_the_terminal_is_given_back() {
     let (end, status) = rest(child);
     assert!(end.contains(GIVEN_BACK) && end.contains(CURSOR_SHOWN), "{end:?}");
     assert_eq!(status, Some(0));
+}
+
+/// More rows than lines: keys move the table, and give it the whole screen.
+#[test]
+fn the_last_of_sixty_ports_can_be_seen() {
+    let ports: Vec<String> = (1..60).map(|number| format!("srv{number}")).chain(["tail".into()]).collect();
+    let (_server, path) = gateway_with("sixty", &ports.iter().map(String::as_str).collect::<Vec<_>>());
+    let Some(mut child) = on_a_terminal(&path) else { return };
+    let press = |child: &mut Child, keys: &str| {
+        child.stdin.as_mut().expect("a pipe").write_all(keys.as_bytes()).expect("it listens");
+    };
+    let screen = heard(&mut child, "srv5");
+    assert!(!screen.contains("tail"), "{screen:?}");
+    press(&mut child, "G");
+    heard(&mut child, "tail");
+    // Back to the first row, alone on the screen, which has room for more of them than its share was.
+    press(&mut child, "g\r");
+    heard(&mut child, "srv25");
+    press(&mut child, "q");
+    assert_eq!(rest(child).1, Some(0));
 }
 
 #[test]

@@ -1,187 +1,126 @@
-//! Rates as tables: on a terminal as many rows as fit, as text all that moved.
+//! Rates on a terminal: as many rows of each table as fit, of which the reader says where.
 
-use gateway::telemetry::table::{Side, Table, middle};
+use gateway::telemetry::table::{Side, middle};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{self, Block, Borders, Cell, Row};
 
+use super::columns::{DROPS, DROPS_LESS, TRAFFIC, TRAFFIC_LESS, WORKERS, WORKERS_LESS, drops, short, traffic, workers};
 use super::rates::{Rates, Traffic};
+use super::view::{Part, View};
 
-/// Columns of traffic.
-const TRAFFIC: [(&str, Side); 7] = [
-    ("", Side::Left),
-    ("STATE", Side::Left),
-    ("IN PPS", Side::Right),
-    ("IN BPS", Side::Right),
-    ("OUT PPS", Side::Right),
-    ("OUT BPS", Side::Right),
-    ("DROPS/S", Side::Right),
-];
-/// Those of them that a narrow terminal does without, the first one first.
-const TRAFFIC_LESS: &[usize] = &[4, 2, 1, 6, 5];
-/// Columns of workers.
-const WORKERS: [(&str, Side); 6] = [
-    ("CORE", Side::Right),
-    ("LOAD", Side::Right),
-    ("IN PPS", Side::Right),
-    ("OUT PPS", Side::Right),
-    ("BURST", Side::Right),
-    ("CYCLES", Side::Right),
-];
-/// Those of them that a narrow terminal does without.
-const WORKERS_LESS: &[usize] = &[5, 4, 3, 2];
-/// Columns of drops.
-const DROPS: [(&str, Side); 3] = [("REASON", Side::Left), ("DROPS/S", Side::Right), ("TOTAL", Side::Right)];
-/// Those of them that a narrow terminal does without.
-const DROPS_LESS: &[usize] = &[2];
 /// Below so many columns VTEPs stand under VNIs, not beside them.
 const BESIDE: u16 = 110;
 /// So many characters of a name are worth more than another column.
 const NAME: usize = 24;
 
-/// A rate as people read it.
-pub fn short(rate: f64) -> String {
-    match rate {
-        rate if rate <= 0.0 => "0".into(),
-        rate if rate < 9.95 => format!("{rate:.1}"),
-        rate => gateway::telemetry::table::short(rate.round() as u64),
+/// Draws the screen, of each table the rows that `view` says. `status` is the last line.
+pub fn screen(frame: &mut Frame<'_>, rates: &Rates, socket: &str, status: &str, view: &mut View) {
+    let areas = Areas::of(frame.area(), rates, view);
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    frame.render_widget(Line::from(Span::styled(totals(rates, socket), bold)), areas.head);
+    for (part, area) in areas.parts {
+        table(frame, area, rates, part, view);
     }
+    frame.render_widget(Line::from(Span::styled(status, Style::new().add_modifier(Modifier::DIM))), areas.foot);
 }
 
-fn traffic(row: &Traffic) -> [String; 7] {
-    let state = match row.up {
-        Some(true) => "up",
-        Some(false) => "down",
-        None => "",
-    };
-    [
-        row.name.clone(),
-        state.into(),
-        short(row.rx_frames),
-        short(row.rx_bits),
-        short(row.tx_frames),
-        short(row.tx_bits),
-        short(row.dropped),
-    ]
-}
-
-fn workers(rates: &Rates) -> Vec<[String; 6]> {
-    let row = |worker: &super::rates::Load| {
-        [
-            worker.core.to_string(),
-            format!("{:.0}%", worker.load * 100.0),
-            short(worker.rx_frames),
-            short(worker.tx_frames),
-            format!("{:.1}", worker.burst),
-            worker.cycles_per_frame.map_or("-".into(), |cycles| format!("{cycles:.0}")),
-        ]
-    };
-    rates.workers.iter().map(row).collect()
-}
-
-fn drops(rates: &Rates) -> Vec<[String; 3]> {
-    let row = |drop: &super::rates::Drops| {
-        [drop.reason.clone(), short(drop.frames), gateway::telemetry::table::short(drop.total)]
-    };
-    rates.drops.iter().map(row).collect()
-}
-
-/// All of it as text. VNIs and VTEPs without traffic are counted, not listed.
-pub fn text(rates: &Rates) -> String {
-    let mut text = format!("Rates over {:.1} s\n", rates.seconds);
-    section(&mut text, "Workers", &WORKERS, workers(rates));
-    section(&mut text, "Ports", &TRAFFIC, rates.ports.iter().map(traffic).collect());
-    for (title, rows) in [("VNIs", &rates.vnis), ("VTEPs", &rates.vteps)] {
-        let moved: Vec<_> = rows.iter().filter(|row| row.rx_frames + row.tx_frames + row.dropped > 0.0).collect();
-        let still = rows.len() - moved.len();
-        section(&mut text, title, &TRAFFIC, moved.into_iter().map(traffic).collect());
-        if still > 0 {
-            text.push_str(&format!("{still} without traffic\n"));
-        }
-    }
-    section(&mut text, "Drops", &DROPS, drops(rates));
-    if rates.left_out > 0 {
-        text.push_str(&format!("\n{} more ports, VNIs and VTEPs: ask for them with --limit\n", rates.left_out));
-    }
-    text
-}
-
-fn section<const N: usize>(
-    text: &mut String,
-    title: &str,
-    columns: &[(&'static str, Side); N],
-    rows: Vec<[String; N]>,
-) {
-    text.push_str(&format!("\n{title}\n"));
-    if rows.is_empty() {
-        return;
-    }
-    let mut table = Table::new(columns);
-    rows.into_iter().for_each(|row| table.row(row));
-    text.push_str(&table.to_string());
-}
-
-/// Draws the screen. `status` is the last line.
-pub fn screen(frame: &mut Frame<'_>, rates: &Rates, socket: &str, status: &str) {
-    let tall = |rows: usize| rows as u16 + 3;
-    let upper = tall(rates.workers.len().max(rates.drops.len().min(8)));
-    // What VNIs and VTEPs need to say anything is theirs, however many ports there are.
-    let most = frame.area().height.saturating_sub(2) / 3;
-    let [head, upper, ports, lower, foot] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Max(upper.min(most)),
-        Constraint::Max(tall(rates.ports.len()).min(most)),
-        Constraint::Fill(1),
-        Constraint::Length(1),
-    ])
-    .areas(frame.area());
+/// The first line.
+fn totals(rates: &Rates, socket: &str) -> String {
     let sum = |of: fn(&Traffic) -> f64| short(rates.ports.iter().map(of).sum());
-    let totals = format!(
+    format!(
         "in {} pps {} bps  out {} pps {} bps  dropped {}/s  {socket}",
         sum(|port| port.rx_frames),
         sum(|port| port.rx_bits),
         sum(|port| port.tx_frames),
         sum(|port| port.tx_bits),
         short(rates.drops.iter().map(|drop| drop.frames).sum()),
-    );
-    frame.render_widget(Line::from(Span::styled(totals, Style::new().add_modifier(Modifier::BOLD))), head);
-    let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(1).areas(upper);
-    table(frame, left, "Workers", (&WORKERS, WORKERS_LESS), workers(rates), |row| {
-        let busy = row[1].trim_end_matches('%').parse::<u32>().is_ok_and(|load| load >= 90);
-        if busy { Style::new().fg(Color::Yellow) } else { Style::new() }
-    });
+    )
+}
+
+/// Where things stand.
+struct Areas {
+    head: Rect,
+    parts: Vec<(Part, Rect)>,
+    foot: Rect,
+}
+
+impl Areas {
+    fn of(whole: Rect, rates: &Rates, view: &View) -> Self {
+        let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)];
+        let [head, middle, foot] = Layout::vertical(rows).areas(whole);
+        if view.alone {
+            return Self { head, parts: vec![(view.part, middle)], foot };
+        }
+        let tall = |rows: usize| rows as u16 + 3;
+        let upper = tall(rates.workers.len().max(rates.drops.len().min(8)));
+        // What VNIs and VTEPs need to say anything is theirs, however many ports there are.
+        let most = middle.height / 3;
+        let ports = tall(rates.ports.len()).min(most);
+        let rows = [Constraint::Max(upper.min(most)), Constraint::Max(ports), Constraint::Fill(1)];
+        let [upper, ports, lower] = Layout::vertical(rows).areas(middle);
+        let columns = [Constraint::Fill(3), Constraint::Fill(2)];
+        let [workers, drops] = Layout::horizontal(columns).spacing(1).areas(upper);
+        let halves = if lower.width < BESIDE { Layout::vertical } else { Layout::horizontal };
+        let [vnis, vteps] = halves([Constraint::Fill(1), Constraint::Fill(1)]).spacing(1).areas(lower);
+        let parts = [
+            (Part::Workers, workers),
+            (Part::Drops, drops),
+            (Part::Ports, ports),
+            (Part::Vnis, vnis),
+            (Part::Vteps, vteps),
+        ];
+        Self { head, parts: parts.to_vec(), foot }
+    }
+}
+
+/// Draws one table.
+fn table(frame: &mut Frame<'_>, area: Rect, rates: &Rates, part: Part, view: &mut View) {
     let red_when = |yes: bool| if yes { Style::new().fg(Color::Red) } else { Style::new() };
-    table(frame, right, "Drops", (&DROPS, DROPS_LESS), drops(rates), |row| red_when(row[1] != "0"));
-    let rows = |rows: &[Traffic]| rows.iter().map(traffic).collect::<Vec<_>>();
-    let style = |row: &[String; 7]| red_when(row[1] == "down");
-    let columns = (&TRAFFIC, TRAFFIC_LESS);
-    table(frame, ports, "Ports", columns, rows(&rates.ports), style);
-    let halves = if lower.width < BESIDE { Layout::vertical } else { Layout::horizontal };
-    let [first, second] = halves([Constraint::Fill(1), Constraint::Fill(1)]).spacing(1).areas(lower);
-    table(frame, first, "VNIs, the busiest first", columns, rows(&rates.vnis), style);
-    table(frame, second, "VTEPs, the busiest first", columns, rows(&rates.vteps), style);
-    frame.render_widget(Line::from(Span::styled(status, Style::new().add_modifier(Modifier::DIM))), foot);
+    let mut draw_traffic = |title, rows: &[Traffic]| {
+        let rows = rows.iter().map(traffic).collect();
+        grid(frame, area, title, (&TRAFFIC, TRAFFIC_LESS), rows, |row| red_when(row[1] == "down"), (part, view));
+    };
+    match part {
+        Part::Ports => draw_traffic("Ports", &rates.ports),
+        Part::Vnis => draw_traffic("VNIs, the busiest first", &rates.vnis),
+        Part::Vteps => draw_traffic("VTEPs, the busiest first", &rates.vteps),
+        Part::Drops => {
+            let style = |row: &[String; 3]| red_when(row[1] != "0");
+            grid(frame, area, "Drops", (&DROPS, DROPS_LESS), drops(rates), style, (part, view));
+        }
+        Part::Workers => {
+            let style = |row: &[String; 6]| {
+                let busy = row[1].trim_end_matches('%').parse::<u32>().is_ok_and(|load| load >= 90);
+                if busy { Style::new().fg(Color::Yellow) } else { Style::new() }
+            };
+            grid(frame, area, "Workers", (&WORKERS, WORKERS_LESS), workers(rates), style, (part, view));
+        }
+    }
 }
 
 /// A table as wide as `area`: columns that nobody fills and, where names would have no room, those that matter least
 /// (`columns.1`) are left out, and names lose their middle.
-fn table<const N: usize>(
+fn grid<const N: usize>(
     frame: &mut Frame<'_>,
     area: Rect,
     title: &str,
     (columns, less): (&[(&'static str, Side); N], &[usize]),
     rows: Vec<[String; N]>,
     style: impl Fn(&[String; N]) -> Style,
+    (part, view): (Part, &mut View),
 ) {
     let height = usize::from(area.height.saturating_sub(2));
+    let window = view.window(part, rows.len(), height);
     let title = match rows.len() > height {
-        true => format!(" {title} ({height} of {}) ", rows.len()),
+        true => format!(" {title} ({}-{} of {}) ", window.start + 1, window.end, rows.len()),
         false => format!(" {title} "),
     };
+    let chosen = if view.part == part { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
     let widest = |column: usize| {
-        let cells = rows.iter().take(height).map(|row| row[column].chars().count());
+        let cells = rows[window.clone()].iter().map(|row| row[column].chars().count());
         cells.chain([columns[column].0.len()]).max().unwrap_or(0)
     };
     let empty = |column: usize| rows.iter().all(|row| row[column].is_empty());
@@ -205,13 +144,13 @@ fn table<const N: usize>(
         Row::new(cells.collect::<Vec<_>>())
     };
     let heading = cells(shown.iter().map(|&column| columns[column].0.to_owned()).collect());
-    let body = rows.iter().take(height).map(|row| {
+    let body = rows[window.clone()].iter().map(|row| {
         let texts = shown.iter().map(|&column| row[column].clone()).collect();
         cells(texts).style(style(row))
     });
     let table = widgets::Table::new(body.collect::<Vec<_>>(), widths)
         .header(heading.style(Style::new().add_modifier(Modifier::DIM)))
-        .block(Block::new().borders(Borders::TOP).title(title));
+        .block(Block::new().borders(Borders::TOP).title(Span::styled(title, chosen)));
     frame.render_widget(table, area);
 }
 
@@ -220,31 +159,17 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    use super::super::rates::{Drops, Load};
+    use super::super::rates::rates;
+    use super::super::view::Step;
     use super::*;
 
-    fn rates() -> Rates {
-        let row = |name: &str, frames: f64, up| Traffic {
-            name: name.into(),
-            rx_frames: frames,
-            rx_bits: frames * 512.0,
-            up,
-            ..Traffic::default()
-        };
-        Rates {
-            seconds: 1.0,
-            ports: vec![row("up0", 1_500_000.0, Some(true)), row("srv1", 3.5, Some(false))],
-            vnis: (0..100).map(|number| row(&format!("vni-{number}"), 100.0 - f64::from(number), None)).collect(),
-            vteps: vec![row("10.0.0.12 vxlan", 0.0, Some(true))],
-            drops: vec![Drops { reason: "unknown-vlan".into(), frames: 12.0, total: 34 }],
-            workers: vec![Load { core: 2, load: 0.97, burst: 31.5, cycles_per_frame: Some(48.0), ..Load::default() }],
-            left_out: 7,
-        }
+    fn drawn(width: u16, height: u16) -> Vec<String> {
+        seen(width, height, &mut View::default())
     }
 
-    fn drawn(width: u16, height: u16) -> Vec<String> {
+    fn seen(width: u16, height: u16, view: &mut View) -> Vec<String> {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
-        terminal.draw(|frame| screen(frame, &rates(), "/run/causeway.sock", "q quits")).expect("drawn");
+        terminal.draw(|frame| screen(frame, &rates(), "/run/causeway.sock", "q quits", view)).expect("drawn");
         let buffer = terminal.backend().buffer();
         let cells = buffer.content.chunks(usize::from(width));
         cells.map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned()).collect()
@@ -260,7 +185,7 @@ mod tests {
         {
             assert!(all.contains(part), "{part}:\n{all}");
         }
-        assert!(all.contains("of 100)"), "{all}");
+        assert!(all.contains("(1-") && all.contains(" of 100)"), "{all}");
         assert_eq!(lines.last().map(String::as_str), Some("q quits"), "{all}");
     }
 
@@ -283,24 +208,38 @@ mod tests {
     }
 
     #[test]
+    fn every_row_can_be_scrolled_to() {
+        let mut view = View::default();
+        view.turn(false);
+        let mut names = std::collections::HashSet::new();
+        let mut last = Vec::new();
+        loop {
+            let lines = seen(80, 24, &mut view);
+            names.extend(lines.iter().filter_map(|line| line.split(' ').next()).map(str::to_owned));
+            if lines == last {
+                break;
+            }
+            last = lines;
+            view.go(Step::PageDown);
+        }
+        assert!((0..100).all(|number| names.contains(&format!("vni-{number}"))), "{last:?}");
+        assert!(last.join("\n").contains("-100 of 100)"), "{last:?}");
+    }
+
+    #[test]
+    fn a_table_alone_has_all_lines_but_the_first_and_the_last() {
+        let mut view = View::default();
+        (view.part, view.alone) = (Part::Vnis, true);
+        let lines = seen(80, 24, &mut view);
+        assert!(lines[1].contains("VNIs, the busiest first (1-20 of 100)"), "{lines:?}");
+        assert!(lines[22].starts_with("vni-19 "), "{lines:?}");
+        assert!(!lines.join("\n").contains("Ports"), "{lines:?}");
+    }
+
+    #[test]
     fn any_size_of_terminal_can_be_drawn_on() {
         for (width, height) in [(1, 1), (3, 2), (20, 5), (80, 24), (40, 100), (300, 3)] {
             assert_eq!(drawn(width, height).len(), usize::from(height));
         }
-    }
-
-    #[test]
-    fn as_text_what_stands_still_is_counted() {
-        let text = text(&rates());
-        assert!(text.contains("Workers\nCORE  LOAD  IN PPS"), "{text}");
-        assert!(text.contains("VTEPs\n1 without traffic\n"), "{text}");
-        assert!(text.contains("unknown-vlan     12.0") || text.contains("unknown-vlan       12"), "{text}");
-        assert!(text.ends_with("7 more ports, VNIs and VTEPs: ask for them with --limit\n"), "{text}");
-    }
-
-    #[test]
-    fn rates_are_short() {
-        let all = [0.0, 0.25, 9.94, 9.96, 99_999.0, 1_234_567.0].map(short);
-        assert_eq!(all, ["0", "0.2", "9.9", "10", "99999", "1.23M"]);
     }
 }

@@ -1,7 +1,11 @@
 //! `causeway top`: what passes right now, by port, VNI and VTEP, what is dropped, and how busy the workers are.
 
+mod columns;
 mod draw;
+mod keys;
 mod rates;
+mod text;
+mod view;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -11,17 +15,21 @@ use std::time::{Duration, Instant};
 
 use gateway::control::top::TopView;
 use gateway::telemetry::{Request, Show, ask};
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
+use self::keys::{KEYS, Wish, key};
 use self::rates::Rates;
+use self::view::View;
 use super::{Refusal, Socket};
 
 /// What is said below the help.
 pub const HELP: &str = "\
 Examples:
-  causeway top                              q quits, space stops the picture
+  causeway top                              Tab chooses a table, arrows scroll it; q quits
   causeway top --once                       two looks a second apart, then the rates as text
   causeway top --once --json | jq '.ports[] | {name, rx_bits}'
+
+Tab and Shift-Tab choose a table; arrows, Page Up, Page Down, Home and End (or j, k, g, G) move in it; Enter gives it the
+screen, and Enter or Esc takes it back; space stops the picture; q, Esc or Ctrl-C quits.
 
 Where standard output is no terminal it prints once, as --once does.";
 
@@ -60,7 +68,7 @@ pub fn top(top: Top) -> Result<(), Refusal> {
         let rates = Rates::between(&first, &look(&socket, limit)?);
         return match json {
             true => super::show::print(&format!("{:#}\n", serde_json::json!(rates))),
-            false => super::show::print(&draw::text(&rates)),
+            false => super::show::print(&text::text(&rates)),
         };
     }
     let stop = stop_flag()?;
@@ -112,17 +120,26 @@ fn watch(
     stop: &AtomicBool,
 ) -> Result<(), Refusal> {
     let (mut before, mut rates, mut frozen) = (first, Rates::default(), false);
-    let mut status = "the first rates come in a moment; q quits".to_owned();
+    let (mut view, mut news) = (View::default(), Some("the first rates come in a moment; q quits".to_owned()));
+    let status = format!("{KEYS}  every {:.1} s", interval.as_secs_f64());
     let mut next = Instant::now() + interval;
     while !stop.load(Ordering::Relaxed) {
         let heading = socket.display().to_string();
-        let shown = if frozen { "the picture is stopped: space goes on, q quits" } else { &status };
-        let drawn = screen.0.draw(|frame| draw::screen(frame, &rates, &heading, shown));
+        let shown = match &news {
+            _ if frozen => "the picture is stopped: space goes on, q quits",
+            Some(news) => news.as_str(),
+            None => &status,
+        };
+        let drawn = screen.0.draw(|frame| draw::screen(frame, &rates, &heading, shown, &mut view));
         drawn.map_err(|error| format!("cannot draw on this terminal any more ({error})"))?;
         let left = next.saturating_duration_since(Instant::now());
         match key(left) {
-            Ok(Some(Wish::Quit)) => return Ok(()),
+            Ok(Some(Wish::Leave)) if view.alone => view.alone = false,
+            Ok(Some(Wish::Quit | Wish::Leave)) => return Ok(()),
             Ok(Some(Wish::Freeze)) => frozen = !frozen,
+            Ok(Some(Wish::Turn { back })) => view.turn(back),
+            Ok(Some(Wish::Alone)) => view.alone = !view.alone,
+            Ok(Some(Wish::Go(step))) => view.go(step),
             // A signal, or the terminal has gone: the flag tells which.
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                 return Err(format!("cannot read keys any more ({error})"));
@@ -140,33 +157,10 @@ fn watch(
                 if !frozen && !restarted {
                     rates = Rates::between(&before, &now);
                 }
-                status = format!("q quits, space stops the picture; every {:.1} s", interval.as_secs_f64());
-                before = now;
+                (before, news) = (now, None);
             }
-            Err(refusal) => status = refusal,
+            Err(refusal) => news = Some(refusal),
         }
     }
     Ok(())
-}
-
-/// What a key asks for.
-enum Wish {
-    Quit,
-    Freeze,
-}
-
-/// Waits for a key, or a change of the terminal's size, at most so long.
-fn key(most: Duration) -> std::io::Result<Option<Wish>> {
-    if !event::poll(most)? {
-        return Ok(None);
-    }
-    Ok(match event::read()? {
-        Event::Key(key) if key.kind == KeyEventKind::Press => match key.code {
-            KeyCode::Char('q') | KeyCode::Esc => Some(Wish::Quit),
-            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Quit),
-            KeyCode::Char(' ' | 'p') => Some(Wish::Freeze),
-            _ => None,
-        },
-        _ => None,
-    })
 }

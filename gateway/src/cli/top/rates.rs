@@ -134,6 +134,27 @@ fn load(before: &LoadView, after: &LoadView, seconds: f64) -> Load {
     }
 }
 
+/// An example, for tests of how it is shown: two ports, a hundred VNIs.
+#[cfg(test)]
+pub fn rates() -> Rates {
+    let row = |name: &str, frames: f64, up| Traffic {
+        name: name.into(),
+        rx_frames: frames,
+        rx_bits: frames * 512.0,
+        up,
+        ..Traffic::default()
+    };
+    Rates {
+        seconds: 1.0,
+        ports: vec![row("up0", 1_500_000.0, Some(true)), row("srv1", 3.5, Some(false))],
+        vnis: (0..100).map(|number| row(&format!("vni-{number}"), 100.0 - f64::from(number), None)).collect(),
+        vteps: vec![row("10.0.0.12 vxlan", 0.0, Some(true))],
+        drops: vec![Drops { reason: "unknown-vlan".into(), frames: 12.0, total: 34 }],
+        workers: vec![Load { core: 2, load: 0.97, burst: 31.5, cycles_per_frame: Some(48.0), ..Load::default() }],
+        left_out: 7,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gateway::control::top::ReasonView;
