@@ -12,7 +12,7 @@ use serde_json::Value;
 const OPTIONS: [&str; 8] = ["port", "vni", "vtep", "mac", "dst", "src", "reason", "drop"];
 /// What their values are called in the help.
 const VALUES: [&str; 5] = ["NAME", "VNI", "ADDRESS", "MAC", "REASON"];
-/// Most MACs that are offered.
+/// Most MACs that are offered: the first of those that begin as the word does.
 const MACS: usize = 1000;
 
 /// Readline takes a colon for the end of a word, so of a MAC it wants what is behind the last one.
@@ -120,8 +120,9 @@ impl<'a> Asked<'a> {
                 // A frame to be explained comes in at its port; where it goes to is another matter.
                 let port = self.value("port").filter(|_| self.option != "dst");
                 let vtep = self.value("vtep").and_then(|vtep| vtep.parse().ok());
-                let filter =
-                    FdbFilter { vni: self.value("vni"), port, vtep, limit: Some(MACS), ..FdbFilter::default() };
+                let begins = Some(self.begun.to_lowercase());
+                let vni = self.value("vni");
+                let filter = FdbFilter { vni, port, vtep, begins, limit: Some(MACS), ..FdbFilter::default() };
                 self.ask(Show::Fdb(filter), "mac")
             }
         }

@@ -55,7 +55,7 @@ use self::neighbours::Bindings;
 use self::news::{News, Subject};
 pub use self::operate::{NeedsRestart, UnknownName, fixed_parts, next_hops_of};
 use self::overlay::Overlays;
-pub use self::show::{DropFilter, FdbFilter, MacOrigin};
+pub use self::show::{DropFilter, FdbFilter, MacOrigin, MacPrefix};
 use self::strangers::Strangers;
 use crate::counters::Counters;
 use crate::frame::PortId;

@@ -189,10 +189,11 @@ fn explain(control: &mut Control, asked: &ExplainAsk, body: &str, text: bool, no
 /// Which MACs are meant, in control's words.
 pub fn filter(control: &Control, asked: &gateway::telemetry::FdbFilter) -> Result<FdbFilter, String> {
     let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
+    let begins = asked.begins.as_ref().map(|begins| begins.parse()).transpose()?;
     let vni = asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?;
     let port = asked.port.as_ref().map(|port| control.find_port(port)).transpose()?;
     let vtep = asked.vtep.map(|vtep| control.find_vtep(vtep)).transpose()?;
-    Ok(FdbFilter { vni, port, vtep, mac, origin: asked.origin })
+    Ok(FdbFilter { vni, port, vtep, mac, begins, origin: asked.origin })
 }
 
 /// The row that a page begins behind: `VNI/MAC`.

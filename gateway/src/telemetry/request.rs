@@ -261,6 +261,9 @@ pub struct FdbFilter {
     /// Of this MAC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Whose MAC begins so, as it is printed (`02:00:5`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub begins: Option<String>,
     /// Of this origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<MacOrigin>,

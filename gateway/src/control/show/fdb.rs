@@ -22,6 +22,8 @@ pub struct FdbFilter {
     pub vtep: Option<IpAddr>,
     /// The MAC.
     pub mac: Option<Mac>,
+    /// How the MAC begins.
+    pub begins: Option<MacPrefix>,
     /// Who says so.
     pub origin: Option<MacOrigin>,
 }
@@ -65,6 +67,39 @@ impl From<Origin> for MacOrigin {
             Origin::Controller => Self::Controller,
             Origin::Learned | Origin::Fresh => Self::Learned,
         }
+    }
+}
+
+/// The first hexadecimal digits of a MAC, none to all twelve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MacPrefix {
+    bits: u32,
+    value: u64,
+}
+
+impl MacPrefix {
+    /// True for a MAC that begins so.
+    pub fn fits(self, [a, b, c, d, e, f]: [u8; 6]) -> bool {
+        let mac = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        mac >> (48 - self.bits) == self.value
+    }
+}
+
+impl std::str::FromStr for MacPrefix {
+    type Err = String;
+
+    /// The beginning of a MAC as it is printed: a colon behind every second digit.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut prefix = Self { bits: 0, value: 0 };
+        for (place, character) in text.chars().enumerate() {
+            let is_colon = place % 3 == 2;
+            match character.to_digit(16).filter(|_| !is_colon && prefix.bits < 48) {
+                Some(digit) => prefix = Self { bits: prefix.bits + 4, value: prefix.value << 4 | u64::from(digit) },
+                None if is_colon && character == ':' => {}
+                None => return Err(format!("no MAC begins with '{text}'; they are written like 02:00:00:00:00:05")),
+            }
+        }
+        Ok(prefix)
     }
 }
 
@@ -143,6 +178,7 @@ impl Control {
         };
         let vtep = |address: IpAddr| matches!(place, Some(EndpointKey::Tunnel(key)) if key.remote == address);
         filter.mac.is_none_or(|mac| key.mac() == mac.0)
+            && filter.begins.is_none_or(|begins| begins.fits(key.mac()))
             && filter.origin.is_none_or(|origin| origin == record.origin.into())
             && filter.vtep.is_none_or(vtep)
             && filter.port.as_ref().is_none_or(port)
@@ -189,6 +225,25 @@ impl Control {
             EndpointKey::Attachment(port, Tag::Untagged, _) => format!("{} untagged", self.port_name(*port)),
             EndpointKey::Attachment(port, tag, _) => format!("{} vlan {tag}", self.port_name(*port)),
             EndpointKey::Tunnel(key) | EndpointKey::Group(key, _) => key.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_begins_as_it_is_printed() {
+        let fits = |text: &str| text.parse().map(|prefix: MacPrefix| prefix.fits([0x02, 0x00, 0x5e, 0, 0, 0x0a]));
+        for begins in ["", "0", "02", "02:", "02:00:5", "02:00:5E", "02:00:5e:00:00:0a"] {
+            assert_eq!(fits(begins), Ok(true), "{begins}");
+        }
+        for other in ["03", "02:00:6", "1"] {
+            assert_eq!(fits(other), Ok(false), "{other}");
+        }
+        for wrong in ["x", "020", "02::", ":", "02:00:5e:00:00:0a:0", "02:00:5e:00:00:0a0"] {
+            assert!(fits(wrong).is_err(), "{wrong}");
         }
     }
 }

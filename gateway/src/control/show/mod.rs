@@ -10,7 +10,7 @@ use config::types::{Accept, Attachment, Flood, Model, Port};
 use hdrhistogram::Histogram;
 
 pub use self::drops::DropFilter;
-pub use self::fdb::{FdbFilter, MacOrigin};
+pub use self::fdb::{FdbFilter, MacOrigin, MacPrefix};
 use super::Control;
 use super::view::{
     AttachmentView, MemberView, PortView, RemoteView, StageView, TallyView, UnderlayView, VniView, WorkerView,
