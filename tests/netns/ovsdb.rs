@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::bench::{Bench, NEXT_HOP};
 use crate::bytes::{BROADCAST, Outer, mac, probe, vlan};
+use crate::config::Config;
 use crate::lab::{Lab, until};
 use crate::sys;
 use crate::vtep_db::{self, VLS0, VtepDb, config, controller, passes, wait_for_macs};
@@ -70,6 +71,56 @@ fn a_database_says_what_is_bridged_and_hears_what_is_learned() {
     db.wait("list Logical_Binding_Stats", str::is_empty);
     db.ctl("del-ls vls0");
     db.wait("list Physical_Locator", str::is_empty);
+}
+
+/// One VNI in the file and in the database: both have their VLANs, VTEPs and MACs in it, the file's name and static MACs
+/// stand, and what the controller takes back was only ever its own.
+#[test]
+fn a_vni_of_the_file_that_the_database_names_too_is_one_network_of_both() {
+    let Some(lab) = Lab::of_wires().filter(|_| vtep_db::tools_are_there()) else { return };
+    let db = VtepDb::new(&lab);
+    db.start();
+    // The file sends ee:21 to another VTEP than VLS0 does, and has VLAN 10 of srv2, which VLS0 has not.
+    let file = Config::new(&lab)
+        .underlay_wire(NEXT_HOP)
+        .port("srv1", "mtu: 1500")
+        .access("srv2", "{vlan: 10, vni: 5001}")
+        .vni(
+            "vni: 5001, name: servers, flood: {vteps: [10.0.0.14]}, static: [{mac: \"02:00:00:00:ee:21\", vtep: 10.0.0.14}]",
+        )
+        .control(&db.control(""));
+    let bench = Bench::start(&lab, &file);
+    db.wait("list-ports gw1", |said| said == "srv1\nsrv2\n");
+    db.ctl(VLS0);
+    db.ctl("add-ucast-remote vls0 02:00:00:00:ee:22 10.0.0.12");
+    let vni = || bench.gateway.show("vnis")[0].clone();
+    until("the controller's VLAN and MAC are there", || {
+        bench.gateway.place(mac(0x22)).is_some() && vni()["ports"].as_array().is_some_and(|all| all.len() == 2)
+    });
+    assert_eq!((&vni()["name"], &vni()["vxlan"]), (&json!("servers"), &json!(5001)));
+    assert_eq!(bench.gateway.place(mac(0x21)).as_deref(), Some("10.0.0.14 vxlan"), "the file's static MAC stands");
+
+    // From the controller's VLAN to the file's, and to the VTEPs of both.
+    let (srv1, srv2, flood) = (lab.wire("srv1"), lab.wire("srv2"), probe(BROADCAST, mac(1), 60, 1));
+    srv1.send(&vlan(&flood, 100));
+    srv2.expect_frame("the other port", &vlan(&flood, 10));
+    let mut to: Vec<String> = ["1", "2", "3"].map(|copy| bench.expect_inner(copy, &flood).to.to_string()).into();
+    to.sort();
+    assert_eq!(to, ["10.0.0.12", "10.0.0.13", "10.0.0.14"]);
+
+    // A VLAN that the file has bound is not given away, and the database hears of it.
+    db.ctl("add-ls vls1 -- set Logical_Switch vls1 tunnel_key=6000 -- bind-ls gw1 srv2 10 vls1");
+    db.wait("--columns=port_fault_status find Physical_Port name=srv2", |said| said.contains("invalid_vlan_map"));
+
+    db.ctl("clear-remote-macs vls0 -- unbind-ls gw1 srv1 100 -- unbind-ls gw1 srv2 10");
+    until("the controller's part is gone", || vni()["ports"].as_array().is_some_and(|all| all.len() == 1));
+    until("its MAC too", || bench.gateway.place(mac(0x22)).is_none());
+    assert_eq!(bench.gateway.place(mac(0x21)).as_deref(), Some("10.0.0.14 vxlan"));
+    let flood = probe(BROADCAST, mac(2), 60, 2);
+    srv2.send(&vlan(&flood, 10));
+    assert_eq!(bench.expect_inner("the file's VTEP alone", &flood).to.to_string(), "10.0.0.14");
+    let known = bench.gateway.show("vteps");
+    assert_eq!(known.as_array().map(Vec::len), Some(1), "{known}");
 }
 
 /// A server that dies takes nothing along: frames pass, entries are marked; when it is back, what it forgets is told anew.
