@@ -137,7 +137,7 @@ struct Questions {
 /// One of them.
 enum Question {
     /// Asked on the socket.
-    Ask(Request, Sender<Answer>),
+    Ask(Box<Request>, Sender<Answer>),
     /// All numbers.
     Measure(Sender<Measures>),
 }
@@ -170,7 +170,7 @@ impl<F> Desk<F> {
             }
             let now = self.now();
             match message {
-                Some(Message::Ask(request, reply)) => questions.next.push(Question::Ask(request, reply)),
+                Some(Message::Ask(request, reply)) => questions.next.push(Question::Ask(Box::new(request), reply)),
                 Some(Message::Measure(reply)) => questions.next.push(Question::Measure(reply)),
                 Some(Message::Follow(request, lines, reply)) => {
                     let _ = reply.send(self.traces.begin(&mut self.control, &request, lines, now));
