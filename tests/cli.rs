@@ -172,11 +172,26 @@ fn the_version_names_dpdk_where_it_is_built_in() {
 
 #[test]
 fn help_teaches_with_examples() {
-    for arguments in [["--help"].as_slice(), &["run", "--help"], &["show", "fdb", "--help"], &["check", "--help"]] {
-        let output = causeway(arguments);
-        assert!(output.status.success());
-        assert!(printed(&output).contains("Example"), "{arguments:?}");
+    let (mut left, mut seen) = (vec![String::new()], 0);
+    while let Some(command) = left.pop() {
+        let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let output = causeway(&words);
+        assert!(output.status.success(), "{command}: {}", said(&output));
+        let help = printed(&output);
+        assert!(help.contains("\nExample"), "causeway{command} --help has no example:\n{help}");
+        left.extend(commands(&help).into_iter().map(|word| format!("{command} {word}")));
+        seen += 1;
     }
+    assert!(seen > 30, "only {seen} commands: the test has lost its point");
+}
+
+/// The commands that a help lists.
+fn commands(help: &str) -> Vec<&str> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    lines
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
 }
 
 /// clap wraps at 100 columns; a line break of the source inside a sentence would leave a word alone on its line.
@@ -217,11 +232,7 @@ fn every_command_has_a_manual_page_with_examples_as_they_are_in_its_help() {
     assert!(output.status.success(), "{}", said(&output));
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let help = printed(&causeway(&["--help"]));
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let commands: Vec<&str> = commands
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+    let commands = commands(&help);
     assert!(commands.len() > 5 && commands.contains(&"doctor"), "{commands:?}");
     for command in commands {
         let page = read(&format!("causeway-{command}.1"));

@@ -82,6 +82,23 @@ fn files_are_shown_as_they_are() {
     assert!(shown >= 2, "only {shown} files are shown: the test has lost its point");
 }
 
+/// A whole file on a page is right, and nothing about it is odd.
+#[test]
+fn configurations_on_pages_are_right() {
+    let mut checked = 0;
+    for path in pages().into_iter().chain([Path::new(TOP).join("scripts/trex/README.md")]) {
+        for (kind, lines) in blocks(&format!("\n{}", read(&path))) {
+            let text = lines.join("\n") + "\n";
+            if kind == "yaml" && text.contains("version: 1\n") {
+                let loaded = config::parse("page", &text).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()));
+                assert!(loaded.warnings.is_empty(), "{}: {}", path.display(), loaded.warnings[0]);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 2, "only {checked} files: the test has lost its point");
+}
+
 /// Blocks of commands that `tests/netns/docs.rs` does not run: the page, how the block begins, and why.
 const NOT_RUN: [(&str, &str, &str); 13] = [
     (

@@ -22,6 +22,21 @@ Who wins when several say where a MAC is: a 'static' entry of the configuration,
 controller's, then what was learned. What was added stays until it is removed, its VLAN, VTEP or VNI goes, or the
 gateway stops; 'causeway apply' keeps it. It is not learned over and does not age.";
 
+const ADD_HELP: &str = "\
+Examples:
+  causeway fdb add --vni servers --mac 02:00:00:00:00:05 --vtep 10.0.0.12
+  causeway fdb add --vni servers --mac 02:00:00:00:00:06 --port srv1 --vlan 10";
+
+const DEL_HELP: &str = "\
+Example:
+  causeway fdb del --vni servers --mac 02:00:00:00:00:05";
+
+const FLUSH_HELP: &str = "\
+Examples:
+  causeway fdb flush --port srv1
+  causeway fdb flush --vni servers --vtep 10.0.0.12
+  causeway fdb flush --all";
+
 /// Help for `counters`.
 pub const COUNTERS_HELP: &str = "\
 Example:
@@ -37,10 +52,13 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Say where a MAC is, until it is removed again
+    #[command(after_help = ADD_HELP)]
     Add(Add),
     /// Remove a MAC: one that was added by hand, or a learned one
+    #[command(after_help = DEL_HELP)]
     Del(Del),
     /// Forget learned MACs: those that fit everything that is said
+    #[command(after_help = FLUSH_HELP)]
     Flush(Flush),
 }
 
@@ -106,6 +124,7 @@ pub struct Flush {
 #[derive(Debug, Subcommand)]
 pub enum Counters {
     /// Let 'causeway show' count from zero (metrics count on; a restart shows everything again)
+    #[command(after_help = COUNTERS_HELP)]
     Clear {
         #[command(flatten)]
         socket: Socket,
@@ -116,6 +135,7 @@ pub enum Counters {
 #[derive(Debug, Subcommand)]
 pub enum Log {
     /// Print messages from another level up, until the gateway stops
+    #[command(after_help = LOG_HELP)]
     Level {
         /// error, warn, info, debug or trace; or in detail, like 'info,dpdk=debug'
         level: String,

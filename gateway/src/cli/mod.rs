@@ -5,6 +5,7 @@ mod change;
 mod check;
 mod completions;
 mod doctor;
+mod examples;
 mod explain;
 mod fdb;
 mod help;

@@ -17,60 +17,54 @@ use gateway::telemetry::{
 
 use ratatui::crossterm::terminal;
 
-use super::{Refusal, Socket};
+use super::{Refusal, Socket, examples};
 
 /// What to show.
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Ports: link, MAC, frames in and out, drops
+    #[command(after_help = examples::PORTS)]
     Ports(Ports),
     /// Segments: numbers, encapsulation, attachments, VTEPs, MACs
+    #[command(after_help = examples::VNIS)]
     Vnis(Vnis),
     /// Remote tunnel ends: encapsulation, next hop and whether it resolves, when last seen
+    #[command(after_help = examples::VTEPS)]
     Vteps(Vteps),
     /// MAC addresses: where each is, who says so, and how old it is
-    #[command(after_help = FDB_HELP)]
+    #[command(after_help = examples::FDB)]
     Fdb(Fdb),
     /// Dropped frames by reason, with what each means and what to do
-    #[command(after_help = DROPS_HELP)]
+    #[command(after_help = examples::DROPS)]
     Drops(Drops),
     /// Devices: link, driver, queues, offloads, and what the device itself lost
+    #[command(after_help = examples::LINKS)]
     Links(How),
     /// Neighbours in the underlay: the next hops of VTEPs, and whether they resolve
+    #[command(after_help = examples::NEXT_HOPS)]
     NextHops(How),
     /// The configuration in force, with every default; 'causeway check' accepts it
+    #[command(after_help = examples::CONFIG)]
     Config(How),
     /// Whether all is as it should be: exit status 0 when ready, 3 when degraded
+    #[command(after_help = examples::HEALTH)]
     Health(How),
     /// Version, process, uptime and configuration file of the running gateway
+    #[command(after_help = examples::VERSION)]
     Version(How),
     /// Worker cores: load, bursts, MACs, hand-overs
+    #[command(after_help = examples::WORKERS)]
     Workers(How),
     /// IP addresses that ARP requests and neighbour solicitations are answered for (neigh_suppress)
+    #[command(after_help = examples::NEIGHBOURS)]
     Neighbours(Neighbours),
     /// Access lists, rule by rule, with the frames that each decided on
+    #[command(after_help = examples::RULES)]
     Rules(How),
     /// Controllers (OVSDB): connection, what they have in force, and rows that are not followed, with reasons
+    #[command(after_help = examples::CONTROLLERS)]
     Controllers(How),
 }
-
-const FDB_HELP: &str = "\
-Examples:
-  causeway show fdb --vni 10010
-  causeway show fdb --mac 02:00:00:00:00:05
-  causeway show fdb --port srv1 --limit 0
-  causeway show fdb --vni 10010 --origin learned --count";
-
-const DROPS_HELP: &str = "\
-Examples:
-  causeway show drops
-  causeway show drops --last 3                     and the frames dropped last, decoded
-  causeway show drops --vni 10010 --json
-  causeway show drops --reason unknown-vlan --last 16 --port srv1
-
-Every drop is counted by port and reason. By VNI and VTEP are counted those whose frame still told which. Of each reason a
-worker keeps at most four frames a millisecond and the last 16 between two looks a second apart, so --last shows a sample
-when much is dropped. 'causeway trace --drop' shows all from now on.";
 
 /// How to show it.
 #[derive(Debug, Args)]
