@@ -2,32 +2,7 @@
 
 import struct
 
-from streams import checked, stream, tenant, tunables
-from trex_stl_lib.api import IP, UDP, Ether
-
-
-class Geneve:
-    """The profile."""
-
-    def get_streams(self, direction=0, tunables=(), **_):  # TRex calls it so
-        """One stream for each size."""
-        options = checked(arguments(), list(tunables))
-        outer = (
-            Ether(src=options.vtep_mac, dst=options.gateway_mac)
-            / IP(src=options.vtep, dst=options.gateway, id=1, flags="DF", ttl=64)
-            / UDP(sport=49152, dport=options.port, chksum=0)
-        )
-        return [
-            stream(
-                outer / (header(options.vni) + bytes(tenant(0x06, 0x02, size))),
-                len(outer) + 8,
-                False,
-                14 + 20,
-                options.macs,
-                options.pps * share,
-            )
-            for size, share in options.sizes
-        ]
+from tunnel import Tunnel
 
 
 def header(vni):
@@ -35,21 +10,6 @@ def header(vni):
     return struct.pack("!BBHI", 0, 0, 0x6558, vni << 8)
 
 
-def arguments():
-    """The profile's arguments."""
-    return tunables(
-        "geneve.py",
-        [
-            ("--vni", 5001, "the VNI"),
-            ("--gateway", "10.0.0.11", "the gateway's tunnel address"),
-            ("--vtep", "10.0.0.12", "the VTEP that TRex plays"),
-            ("--gateway-mac", "02:00:00:00:00:11", "MAC of the gateway's underlay port ('causeway show ports')"),
-            ("--vtep-mac", "02:aa:00:00:00:12", "the VTEP's MAC"),
-            ("--port", 6081, "UDP port of the tunnel"),
-        ],
-    )
-
-
 def register():
     """What TRex asks for."""
-    return Geneve()
+    return Tunnel("geneve.py", 6081, header)
