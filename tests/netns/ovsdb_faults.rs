@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
-use crate::lab::{Lab, run, until, until_or};
+use crate::lab::{End, Lab, run, until, until_or};
 use crate::proxy::Proxy;
 use crate::vtep_db::{self, VLS0, VtepDb, config, controller, passes, wait_for_macs};
 
@@ -165,17 +165,7 @@ fn two_bindings_of_one_vlan_are_one_binding_and_a_fault() {
 #[test]
 fn nonsense_in_the_middle_changes_nothing_of_what_is_in_force() {
     let Some(lab) = Lab::of_wires().filter(|_| vtep_db::tools_are_there()) else { return };
-    let db = VtepDb::new(&lab);
-    db.start();
-    let path = lab.directory.join("proxy.sock");
-    let proxy = Proxy::start(&path, &db.socket());
-    let control = format!("control: {{ovsdb: {{database: \"unix:{}\", physical_switch: gw1}}}}\n", path.display());
-    let bench = Bench::start(&lab, &config(&lab, &control));
-    db.wait("list-ports gw1", |said| said == "srv1\nsrv2\n");
-    db.ctl(VLS0);
-    wait_for_macs(&bench, 1);
-    // Told once for all that is published: then the server is silent and nothing of ours falls into its words.
-    db.wait("--columns=_uuid list Tunnel", |said| said.matches("_uuid").count() == 2);
+    let (db, proxy, bench) = overheard(&lab);
     let comes_back = |why: &str| {
         bench.gateway.wait_log(why);
         until("it is connected again", || controller(&bench.gateway)["state"] == "connected");
@@ -217,16 +207,7 @@ fn nonsense_in_the_middle_changes_nothing_of_what_is_in_force() {
 #[test]
 fn a_server_that_sends_without_end_is_bounded() {
     let Some(lab) = Lab::of_wires().filter(|_| vtep_db::tools_are_there()) else { return };
-    let db = VtepDb::new(&lab);
-    db.start();
-    let path = lab.directory.join("proxy.sock");
-    let proxy = Proxy::start(&path, &db.socket());
-    let control = format!("control: {{ovsdb: {{database: \"unix:{}\", physical_switch: gw1}}}}\n", path.display());
-    let bench = Bench::start(&lab, &config(&lab, &control));
-    db.wait("list-ports gw1", |said| said == "srv1\nsrv2\n");
-    db.ctl(VLS0);
-    wait_for_macs(&bench, 1);
-    db.wait("--columns=_uuid list Tunnel", |said| said.matches("_uuid").count() == 2);
+    let (db, proxy, bench) = overheard(&lab);
     let before = resident(bench.gateway.id());
     // Small ones, for as long as it takes for frames to pass and a MAC to be told.
     let small = b"{\"id\":null,\"method\":\"update\",\"params\":[null,{}]}".repeat(1000);
@@ -255,13 +236,20 @@ fn a_server_that_sends_without_end_is_bounded() {
     passes(&bench, &lab, 30);
 }
 
-/// Ends the other thread, whatever happens here.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
+/// A database, a gateway that follows it with VLS0 in force, and between them a proxy that can speak for the server.
+fn overheard(lab: &Lab) -> (VtepDb, Proxy, Bench) {
+    let db = VtepDb::new(lab);
+    db.start();
+    let path = lab.directory.join("proxy.sock");
+    let proxy = Proxy::start(&path, &db.socket());
+    let control = format!("control: {{ovsdb: {{database: \"unix:{}\", physical_switch: gw1}}}}\n", path.display());
+    let bench = Bench::start(lab, &config(lab, &control));
+    db.wait("list-ports gw1", |said| said == "srv1\nsrv2\n");
+    db.ctl(VLS0);
+    wait_for_macs(&bench, 1);
+    // Told once for all that is published: then the server is silent and nothing of ours falls into its words.
+    db.wait("--columns=_uuid list Tunnel", |said| said.matches("_uuid").count() == 2);
+    (db, proxy, bench)
 }
 
 /// Bytes of memory that a process has.
