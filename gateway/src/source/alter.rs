@@ -6,16 +6,15 @@
 use std::io;
 use std::net::IpAddr;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::LinkAttribute;
-use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteScope, RouteType};
 use rustix::io::Errno;
 
 use super::error::UnderlayError;
+use super::gateways;
 use super::rtnl::Rtnl;
-use super::setup::{self, OURS, family};
+use super::setup::{self, family};
 use super::twin::TwinOptions;
 
 /// Takes the device from what `old` says to what `new` says; their names, MACs and namespaces are the same.
@@ -30,7 +29,7 @@ pub(super) fn alter(kernel: &mut Rtnl, index: u32, old: &TwinOptions, new: &Twin
     give(kernel, index, new)?;
     for &gateway in old.gateways.iter().filter(|gateway| !new.gateways.contains(gateway)) {
         let doing = format!("take the gateway {gateway} from {name}");
-        remove_gateway(kernel, index, gateway).map_err(refused(doing))?;
+        gateways::remove(kernel, index, gateway).map_err(refused(doing))?;
     }
     for &(address, length) in old.addresses.iter().filter(|address| !new.addresses.contains(address)) {
         let doing = format!("take the address {address}/{length} from {name}");
@@ -49,7 +48,7 @@ fn give(kernel: &mut Rtnl, index: u32, new: &TwinOptions) -> Result<(), Underlay
     }
     let listing = |error| UnderlayError::refused(format!("list the routes of {name}"), error);
     setup::settle(kernel, new).map_err(listing)?;
-    new.gateways.iter().try_for_each(|&gateway| setup::add_gateway(kernel, index, gateway, name))
+    new.gateways.iter().try_for_each(|&gateway| gateways::add(kernel, index, gateway, name))
 }
 
 /// Takes an address away; one that is gone already is no error.
@@ -63,31 +62,4 @@ fn remove_address(kernel: &mut Rtnl, index: u32, address: IpAddr, length: u8) ->
         Err(error) if setup::errno(&error) != Some(Errno::ADDRNOTAVAIL) => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Takes our default route through a gateway away, or that hop of it; other hops and routes of others stay.
-fn remove_gateway(kernel: &mut Rtnl, index: u32, gateway: IpAddr) -> io::Result<()> {
-    let ours = (index, gateway);
-    for route in setup::default_routes(kernel, gateway)? {
-        let hops = setup::hops(&route);
-        if route.header.protocol != OURS || !hops.contains(&ours) {
-            continue;
-        }
-        let rest: Vec<_> = hops.into_iter().filter(|hop| *hop != ours).collect();
-        let mut message = RouteMessage::default();
-        message.header.address_family = family(gateway);
-        message.header.table = RouteHeader::RT_TABLE_MAIN;
-        message.header.protocol = OURS;
-        message.header.scope = RouteScope::Universe;
-        message.header.kind = RouteType::Unicast;
-        if gateway.is_ipv4() && !rest.is_empty() {
-            let hops = rest.into_iter().map(setup::next_hop).collect();
-            message.attributes.push(RouteAttribute::MultiPath(hops));
-            kernel.request(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)?;
-        } else {
-            message.attributes = vec![RouteAttribute::Oif(index), RouteAttribute::Gateway(gateway.into())];
-            kernel.request(RouteNetlinkMessage::DelRoute(message), 0)?;
-        }
-    }
-    Ok(())
 }

@@ -13,6 +13,7 @@ pub mod carrier;
 pub mod directions;
 pub mod error;
 pub mod evpn;
+mod gateways;
 pub mod membership;
 pub mod namespace;
 pub mod netlink;
