@@ -69,6 +69,7 @@ impl Default for PortCounters {
 
 /// One segment or endpoint, as one core sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[repr(align(32))] // So that none is in two cache lines.
 pub struct Flow {
     /// Frames that came in.
     pub rx: Tally,

@@ -7,14 +7,6 @@ pub fn prefetch<T>(place: &T) {
     prefetch_at(place);
 }
 
-/// The same of every line of a large value.
-#[inline(always)]
-pub fn prefetch_all<T>(place: &T) {
-    let first: *const u8 = std::ptr::from_ref(place).cast();
-    (0..size_of::<T>()).step_by(64).for_each(|at| prefetch_at(first.wrapping_add(at)));
-    prefetch_at(first.wrapping_add(size_of::<T>() - 1));
-}
-
 /// The same of any address, whatever is there.
 #[inline(always)]
 pub fn prefetch_at<T>(place: *const T) {

@@ -9,7 +9,7 @@ use crate::counters::Counters;
 use crate::frame::{Frame, PortId};
 use crate::link::{Fitting, Report};
 use crate::notes::{Concern, Notes};
-use crate::prefetch::{prefetch, prefetch_all};
+use crate::prefetch::prefetch;
 use crate::tables::{Endpoint, EndpointId, Fdb, FdbEntry, FdbKey, Neighbours, Segment, SegmentId, Tables};
 use crate::tap::{Losses, Sight, Stage, TAPS, Tap};
 use crate::verdict::DropReason;
@@ -160,7 +160,7 @@ impl Shard {
         if let (Some(segment), Some(flow)) =
             (self.tables.segments.get(id.index()), self.counters.segments.get(id.index()))
         {
-            prefetch_all(segment);
+            prefetch(segment);
             prefetch(flow);
         }
     }

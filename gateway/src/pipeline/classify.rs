@@ -1,11 +1,12 @@
 //! From bytes to a class: the only reader of received headers.
 
 use crate::batch::{Arrival, Batch, Class, Kind};
+use crate::driver::BURST;
 use crate::frame::{Frame, PortId, RxMeta};
 use crate::pipeline::peers::Last;
 use crate::pipeline::{quick, rules, termination};
 use crate::shard::{Shard, Stranger};
-use crate::tables::{Binding, Duties, FdbKey, Ingress, PortTable, Tables};
+use crate::tables::{Binding, Duties, FdbKey, Ingress, PortTable, Tables, Tunneled};
 use crate::verdict::DropReason;
 use crate::wire::{ethernet, flow, ip, word};
 
@@ -13,7 +14,13 @@ use crate::wire::{ethernet, flow, ip, word};
 #[inline(never)]
 pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
     let underlay = shard.tables.ports.get(batch.port.index()).is_some_and(|table| table.underlay.is_some());
-    if !(if underlay { quickly::<true, _>(batch, shard) } else { quickly::<false, _>(batch, shard) }) {
+    let done = match (underlay, shard.tables.segments.len() > MANY) {
+        (true, true) => quickly::<true, true, _>(batch, shard),
+        (true, false) => quickly::<true, false, _>(batch, shard),
+        (false, true) => quickly::<false, true, _>(batch, shard),
+        (false, false) => quickly::<false, false, _>(batch, shard),
+    };
+    if !done {
         closely(batch, shard);
     }
 }
@@ -21,39 +28,45 @@ pub fn classify<F: Frame>(batch: &mut Batch<F>, shard: &mut Shard) {
 /// With more segments than this what is known of each does not stay in a core's nearest cache: it is asked for ahead.
 const MANY: usize = 128;
 
-/// Asks for what tunnel packets some lanes ahead will need: first where their VNI stands in the map, then their segment.
+/// So many lanes ahead the segments of tunnel packets are asked for: all at once are more than a core can wait for.
+const AHEAD: usize = 6;
+
+/// Asks for the places in the map where the VNIs of tunnel packets stand.
 #[inline(never)]
-fn ask_ahead<F: Frame>(frames: &[F], lane: usize, shard: &Shard) {
-    let vni = |ahead: usize| quick::probable_vni(frames.get(lane + ahead)?.head(), &shard.tables);
-    if let Some((encap, vni)) = vni(8) {
-        shard.tables.vnis.prefetch(encap, vni);
-    }
-    if let Some((encap, vni)) = vni(4)
-        && let Some(segment) = shard.tables.vnis.find(encap, vni)
-    {
-        shard.prefetch_segment(segment);
+fn ask_for_vnis<F: Frame>(frames: &[F], numbers: &mut [Tunneled; BURST], shard: &Shard) {
+    for (frame, number) in frames.iter().zip(numbers) {
+        *number = quick::probable_vni(frame.head(), &shard.tables).unwrap_or(Tunneled::NONE);
+        shard.tables.vnis.prefetch(*number);
     }
 }
 
-/// Takes the commonest frames; true when there were no others, and nothing else is to be asked of them.
-#[inline(always)]
-fn quickly<const UNDERLAY: bool, F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
+/// Takes the commonest frames; true when there were no others, and nothing else is to be asked of them. `MANY`: there are
+/// many segments.
+#[inline(never)]
+fn quickly<const UNDERLAY: bool, const MANY: bool, F: Frame>(batch: &mut Batch<F>, shard: &Shard) -> bool {
     let Batch { port, frames, kinds, arrivals, .. } = batch;
     let Some(table) = shard.tables.ports.get(port.index()) else {
         kinds.fill(Kind::Open);
         return false;
     };
     let (mut done, mut duties, mut last) = (true, Duties::default(), Last::default());
-    let many = shard.tables.segments.len() > MANY;
+    let mut numbers = [Tunneled::NONE; BURST];
+    if UNDERLAY && MANY {
+        ask_for_vnis(frames, &mut numbers, shard);
+    }
     for (lane, ((frame, kind), arrival)) in frames.iter().zip(kinds).zip(arrivals).enumerate() {
-        if UNDERLAY && many {
-            ask_ahead(frames, lane, shard);
+        if UNDERLAY
+            && MANY
+            && let Some(&number) = numbers.get(lane + AHEAD)
+            && let Some(segment) = shard.tables.vnis.of(number)
+        {
+            shard.prefetch_segment(segment);
         }
         *kind = match quick::arrive::<UNDERLAY, F>(frame, table, &shard.tables, &mut last, arrival) {
             Some(()) => {
                 shard.fdb.prefetch(arrival.source);
                 shard.fdb.prefetch(arrival.destination);
-                if many {
+                if MANY && !UNDERLAY {
                     shard.prefetch_segment(arrival.segment());
                 }
                 duties.0 |= arrival.whence.duties().0;

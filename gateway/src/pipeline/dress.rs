@@ -108,16 +108,16 @@ impl Each<'_> {
 /// TOS, TTL and DF as the segment says of this frame; ECN is always the tenant's (ECN1).
 #[inline(never)]
 fn vary(segment: &Segment, arrival: &Arrival, inner: ip::Inner, identification: &mut u16) -> Fixed {
-    let tos = match segment.tos {
+    let tos = match segment.rare.tos {
         Inherit::Fixed(tos) => tos,
         Inherit::Inner => arrival.tos,
     };
-    let ttl = match segment.ttl {
+    let ttl = match segment.rare.ttl {
         Inherit::Fixed(ttl) => ttl,
         Inherit::Inner if inner.at == 0 => 64,
         Inherit::Inner => inner.ttl,
     };
-    let df = match segment.df {
+    let df = match segment.rare.df {
         Df::Set => true,
         Df::Unset => false,
         Df::Inner => inner.df,

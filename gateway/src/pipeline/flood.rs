@@ -93,7 +93,7 @@ fn replicate<P: Pool>(
 /// The first endpoint from `cursor` on that the frame may reach.
 fn target(arrival: &Arrival, cursor: usize, shard: &Shard) -> Option<(usize, EndpointId)> {
     let segment = shard.segment(arrival.segment())?;
-    let list = shard.tables.floods.get(segment.flood as usize)?;
+    let list = shard.tables.floods.get(segment.rare.flood as usize)?;
     list.to
         .iter()
         .enumerate()

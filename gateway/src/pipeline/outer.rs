@@ -41,7 +41,7 @@ impl<'a> Outer<'a> {
     #[inline(always)]
     pub fn new(template: &'a Template, tunnel: &Tunnel, segment: &Segment, fixed: &Fixed, tables: &Tables) -> Self {
         let encap = tunnel.encap as usize;
-        let options = if encap == 1 { segment.options.len() } else { 0 };
+        let options = if encap == 1 { segment.options_len } else { 0 };
         let header = u64::from_be_bytes(segment.headers[encap]);
         // The VNI stands in the same place in VXLAN and Geneve.
         let own = |vni: Vni| header & !(0x00ff_ffff << 8) | u64::from(vni.value()) << 8;
@@ -50,9 +50,9 @@ impl<'a> Outer<'a> {
             tunnel: tunnel.vni.map_or(header, own),
             fixed: *fixed,
             sum: template.ip_seed + fixed.v4_sum,
-            overhead: u32::from(template.overhead) + options as u32,
+            overhead: u32::from(template.overhead) + u32::from(options),
             ports: (tables.underlay.entropy_first, tables.underlay.entropy_count),
-            options: options as u8,
+            options,
             signed: if template.v6 { segment.checksum_v6 } else { segment.checksum_v4[encap] },
         }
     }
@@ -130,7 +130,7 @@ impl<'a> Outer<'a> {
     /// Lengths, ECN field and checksum of an IPv4 header; the length of what follows it.
     #[inline(always)]
     fn patch_v4(&self, window: &mut [u8; WINDOW], ecn: u32, ip_len: u32) -> u32 {
-        let word = self.fixed.v4 + (u64::from(ecn) << 48) + (u64::from(ip_len) << 32);
+        let word = self.fixed.v4.get() + (u64::from(ecn) << 48) + (u64::from(ip_len) << 32);
         window[V4..V4 + 8].copy_from_slice(&word.to_be_bytes());
         let word = self.fixed.v4_next + u32::from(checksum::finish(self.sum + ecn + ip_len));
         window[V4 + 8..V4 + 12].copy_from_slice(&word.to_be_bytes());
@@ -175,9 +175,10 @@ impl<'a> Outer<'a> {
 #[inline(never)]
 fn put_options<F: Frame>(frame: &mut F, arrival: &Arrival, tables: &Tables) -> Result<(), DropReason> {
     let segment = tables.segments.get(arrival.segment().index()).ok_or(DropReason::NoDestination)?;
-    let len = segment.options.len();
+    let options = &segment.rare.options;
+    let len = options.len();
     let head = frame.grow_front(len).ok_or(DropReason::NoHeadroom)?;
-    head.get_mut(..len).ok_or(DropReason::Split)?.copy_from_slice(&segment.options);
+    head.get_mut(..len).ok_or(DropReason::Split)?.copy_from_slice(options);
     Ok(())
 }
 

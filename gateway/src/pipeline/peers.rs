@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use config::types::Encap;
 
 use super::termination::admit;
-use crate::tables::{EndpointId, Place, SegmentId, Tables, Whence};
+use crate::tables::{EndpointId, Place, SegmentId, Tables, Tunneled, Whence};
 use crate::wire::ip;
 
 /// The senders of the last tunnel packets.
@@ -25,43 +25,32 @@ impl Default for Last {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer<A> {
     source: A,
-    /// [`number`] of what it sends; of nobody one that is none.
-    number: u32,
+    /// Of what it sends.
+    number: Tunneled,
     pub(super) whence: Whence,
     pub(super) segment: SegmentId,
     /// A zero UDP checksum over IPv6 is accepted.
     pub(super) zero_v6: bool,
 }
 
-/// A VNI and the encapsulation that it came in.
-#[inline(always)]
-pub(super) fn number(encap: Encap, vni: u32) -> u32 {
-    vni | (encap as u32) << 24
-}
-
-/// The same the other way round.
-fn of_number(number: u32) -> (Encap, u32) {
-    (if number >> 24 == Encap::Vxlan as u32 { Encap::Vxlan } else { Encap::Geneve }, number & 0x00ff_ffff)
-}
-
 impl<A: Source> Peer<A> {
     fn nobody(source: A) -> Self {
-        Self { source, number: u32::MAX, whence: Whence::default(), segment: SegmentId(0), zero_v6: false }
+        Self { source, number: Tunneled::NONE, whence: Whence::default(), segment: SegmentId(0), zero_v6: false }
     }
 
     /// Looks the next sender up, in the place of this; `None` when the long way is to say what is wrong.
     #[inline(never)]
-    pub(super) fn turn_to(&mut self, source: A, number: u32, tables: &Tables) -> Option<()> {
-        let (encap, vni) = of_number(number);
+    pub(super) fn turn_to(&mut self, source: A, number: Tunneled, tables: &Tables) -> Option<()> {
+        let encap = number.encap();
         let known = self.whence.place() != Place::NONE && self.source == source;
-        let place = if known && of_number(self.number).0 == encap {
+        let place = if known && self.number.encap() == encap {
             self.whence.place()
         } else {
             let from = source.endpoint(encap, tables);
             let endpoint = tables.endpoints.get(from.index()).filter(|_| from != EndpointId::NONE)?;
             Place::new(from, endpoint.generation)
         };
-        let id = tables.vnis.find(encap, vni)?;
+        let id = tables.vnis.of(number)?;
         let segment = tables.segments.get(id.index())?;
         admit(place.endpoint(), segment, tables).ok()?;
         let whence = Whence::new(place, segment.groups[encap as usize], segment.duties, segment.age_class);
@@ -70,7 +59,7 @@ impl<A: Source> Peer<A> {
     }
 
     #[inline(always)]
-    pub(super) fn is(&self, source: A, number: u32) -> bool {
+    pub(super) fn is(&self, source: A, number: Tunneled) -> bool {
         self.source == source && self.number == number
     }
 }

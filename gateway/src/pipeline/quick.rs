@@ -10,11 +10,11 @@ use std::net::Ipv4Addr;
 
 use config::types::Encap;
 
-use super::peers::{Last, Peer, Source, number};
+use super::peers::{Last, Peer, Source};
 use super::termination::combined_ecn;
 use crate::batch::Arrival;
 use crate::frame::{Checked, Frame, RxMeta};
-use crate::tables::{Binding, FdbKey, Ingress, PortTable, Tables, VIDS};
+use crate::tables::{Binding, FdbKey, Ingress, PortTable, Tables, Tunneled, VIDS};
 use crate::wire::{checksum, ethernet, flow, geneve, ip, udp, vxlan, word};
 
 /// Bytes of the front of a packet of the underlay over IPv4: ethertype 2, IPv4 20, UDP 8 and tunnel 8.
@@ -174,10 +174,10 @@ fn datagram<const IP: usize, A: Source, F: Frame>(
     }
     let port = u16::from_be_bytes([*a, *b]);
     let (number, len) = if port == tables.underlay.vxlan_port {
-        (number(Encap::Vxlan, vxlan::vni(tunnel)?), vxlan::HEADER)
+        (Tunneled::new(Encap::Vxlan, vxlan::vni(tunnel)?), vxlan::HEADER)
     } else if port == tables.underlay.geneve_port {
         let header = geneve::parse(packet.get(IP + udp::HEADER..)?).ok()?;
-        (number(Encap::Geneve, header.vni), header.len)
+        (Tunneled::new(Encap::Geneve, header.vni), header.len)
     } else {
         return None;
     };
@@ -209,11 +209,12 @@ fn sums_up(packet: &[u8], ip: usize) -> bool {
 
 /// Where a tunnel packet over IPv4 without a tag has its VNI, or one over IPv6; whether it is one is not asked.
 #[inline(always)]
-pub fn probable_vni(head: &[u8], tables: &Tables) -> Option<(Encap, u32)> {
+pub fn probable_vni(head: &[u8], tables: &Tables) -> Option<Tunneled> {
     let v6 = *head.get(ethernet::ADDRESSES)? == 0x86;
     let udp: &[u8; 16] = head.get(if v6 { 54 } else { 34 }..)?.first_chunk()?;
     let vxlan = u16::from_be_bytes([udp[2], udp[3]]) == tables.underlay.vxlan_port;
-    Some((if vxlan { Encap::Vxlan } else { Encap::Geneve }, u32::from_be_bytes([0, udp[12], udp[13], udp[14]])))
+    let vni = u32::from_be_bytes([0, udp[12], udp[13], udp[14]]);
+    Some(Tunneled::new(if vxlan { Encap::Vxlan } else { Encap::Geneve }, vni))
 }
 
 /// The tenant's frame of a packet with this outer TOS.

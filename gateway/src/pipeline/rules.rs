@@ -16,7 +16,7 @@ pub fn deny(head: &[u8], arrival: &Arrival, shard: &mut Shard) -> Option<DropRea
         Some(Way::Attachment(attachment)) if arrival.whence.group() == 0 => attachment.lists,
         _ => [ListId::default(); 2],
     };
-    let vni = tables.segments.get(arrival.segment().index()).map_or(ListId::default(), |segment| segment.list);
+    let vni = tables.segments.get(arrival.segment().index()).map_or(ListId::default(), |segment| segment.rare.list);
     let facts = facts(head, arrival);
     for list in [port, vlan, vni].map(|id| tables.rules.list(id)) {
         if list.reads_ports && facts.upper.hiding {

@@ -69,7 +69,9 @@ pub fn tell<F: Frame>(
         return;
     }
     let tables = &shard.tables;
-    let Some(segment) = tables.segments.get(arrival.segment().index()).filter(|segment| segment.tells) else { return };
+    let Some(segment) = tables.segments.get(arrival.segment().index()).filter(|segment| segment.rare.tells) else {
+        return;
+    };
     let Some(mtu) = room(arrival, to, segment, tables) else { return };
     let Some(mut error) = error(frame, arrival, segment, mtu, &mut out.errors) else { return };
     let Some(endpoint) = tables.endpoints.get(arrival.from().index()) else { return };
@@ -96,7 +98,7 @@ fn count(port: PortId, shard: &mut Shard) {
 fn room(arrival: &Arrival, to: EndpointId, segment: &Segment, tables: &Tables) -> Option<u16> {
     let Way::Tunnel(tunnel) = &tables.endpoints.get(to.index())?.way else { return None };
     let template = choose(&tunnel.hops, arrival.flow)?;
-    let options = if tunnel.encap == config::types::Encap::Geneve { segment.options.len() } else { 0 };
+    let options = if tunnel.encap == config::types::Encap::Geneve { usize::from(segment.options_len) } else { 0 };
     let headers = usize::from(template.overhead) + options + ethernet::HEADER;
     template.mtu.checked_sub(headers as u16)
 }
@@ -105,7 +107,7 @@ fn room(arrival: &Arrival, to: EndpointId, segment: &Segment, tables: &Tables) -
 fn error<F: Frame>(mut frame: F, arrival: &Arrival, segment: &Segment, mtu: u16, errors: &mut Errors) -> Option<F> {
     let packet = frame.head().get(ethernet::HEADER..)?;
     let told = TooBig::of(packet, frame.len() - ethernet::HEADER)?;
-    let from = match (told.sender, segment.tellers) {
+    let from = match (told.sender, segment.rare.tellers) {
         (IpAddr::V4(_), (v4, _)) if !v4.is_unspecified() => IpAddr::V4(v4),
         (IpAddr::V6(_), (_, v6)) if !v6.is_unspecified() => IpAddr::V6(v6),
         _ => told.destination,

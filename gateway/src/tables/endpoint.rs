@@ -67,6 +67,7 @@ impl std::fmt::Debug for Place {
 
 /// An endpoint.
 #[derive(Clone, Debug, Default)]
+#[repr(align(32))] // So that none is in two cache lines.
 pub struct Endpoint {
     /// Counts the uses of this number: FDB entries with another generation are stale and read as misses.
     pub generation: u8,

@@ -18,7 +18,7 @@ pub use port::{Binding, Ingress, PortTable, QinQ, UnderlaySide, VIDS, Whence};
 pub use rules::{Duties, Facts, List, ListId, Rule, Rules};
 pub use segment::{FloodList, Segment, SegmentId};
 pub use template::Template;
-pub use tunnels::{Keyed, Sources, Tunnel, TunnelKey, Vnis};
+pub use tunnels::{Keyed, Sources, Tunnel, TunnelKey, Tunneled, Vnis};
 
 /// Everything a core needs besides its [`Fdb`].
 ///

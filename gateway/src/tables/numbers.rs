@@ -15,6 +15,15 @@ pub trait Key: Copy + PartialEq {
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
+impl Key for u32 {
+    const FREE: Self = u32::MAX;
+
+    #[inline(always)]
+    fn spread(self) -> u64 {
+        u64::from(self).wrapping_mul(GOLDEN)
+    }
+}
+
 impl Key for u64 {
     const FREE: Self = u64::MAX;
 

@@ -97,32 +97,54 @@ impl Default for Terminus {
     }
 }
 
+/// A VNI and the encapsulation that it came in, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tunneled(u32);
+
+impl Tunneled {
+    /// None that there is.
+    pub const NONE: Self = Self(u32::MAX);
+
+    /// A VNI (24 bits) of an encapsulation.
+    #[inline(always)]
+    pub const fn new(encap: Encap, vni: u32) -> Self {
+        Self(vni & 0x00ff_ffff | (encap as u32) << 24)
+    }
+
+    /// The encapsulation.
+    #[inline(always)]
+    pub const fn encap(self) -> Encap {
+        if self.0 >> 24 == Encap::Vxlan as u32 { Encap::Vxlan } else { Encap::Geneve }
+    }
+}
+
 /// (encapsulation, VNI) to segment.
 #[derive(Clone, Debug, Default)]
-pub struct Vnis(Numbers<u64>);
+pub struct Vnis(Numbers<u32>);
 
 impl Vnis {
     /// Adds a number.
     pub fn insert(&mut self, encap: Encap, vni: u32, segment: SegmentId) {
-        self.0.insert(vni_key(encap, vni), u32::from(segment.0));
+        self.0.insert(Tunneled::new(encap, vni).0, u32::from(segment.0));
     }
 
-    /// Starts loading what [`Self::find`] reads first.
+    /// Starts loading what [`Self::of`] reads first.
     #[inline(always)]
-    pub fn prefetch(&self, encap: Encap, vni: u32) {
-        self.0.prefetch(vni_key(encap, vni));
+    pub fn prefetch(&self, number: Tunneled) {
+        self.0.prefetch(number.0);
     }
 
     /// The segment of a received VNI.
     #[inline(always)]
-    pub fn find(&self, encap: Encap, vni: u32) -> Option<SegmentId> {
-        self.0.find(vni_key(encap, vni)).map(|number| SegmentId(number as u16))
+    pub fn of(&self, number: Tunneled) -> Option<SegmentId> {
+        self.0.find(number.0).map(|number| SegmentId(number as u16))
     }
-}
 
-#[inline]
-fn vni_key(encap: Encap, vni: u32) -> u64 {
-    u64::from(vni) | u64::from(encap as u8) << 32
+    /// The same.
+    #[inline(always)]
+    pub fn find(&self, encap: Encap, vni: u32) -> Option<SegmentId> {
+        self.of(Tunneled::new(encap, vni))
+    }
 }
 
 /// (encapsulation, outer source) to tunnel endpoint.

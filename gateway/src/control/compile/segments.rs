@@ -7,6 +7,7 @@ use config::types::{Encap, Flood, Model, Place, Remote, Segment as Settings, Vni
 
 use super::super::hash::ByName;
 use super::{access, key};
+use crate::tables::segment::Rare;
 use crate::tables::{Duties, Segment, TunnelKey};
 
 /// The segment's numbers on the wire (CONFORMANCE ISO4: one for each encapsulation).
@@ -56,32 +57,36 @@ impl Remotes {
 
 /// The segment as cores read it.
 pub fn compile(settings: &Settings, flood: u32, members: u32, age_class: u8) -> Segment {
-    let compiled = Segment {
-        headers: [vxlan(settings.vxlan), geneve(settings.geneve, &settings.outer.geneve_options)],
-        options: settings.outer.geneve_options.clone().into(),
-        groups: if settings.stitch { [1, 2] } else { [1, 1] },
+    let outer = &settings.outer;
+    let rare = Rare {
         flood,
-        members,
-        learns: settings.learning.enabled,
-        flood_unknown: settings.flood_unknown,
-        inner_vlan_pass: settings.inner_vlan_pass,
-        age_class,
-        ttl: settings.outer.ttl,
-        tos: settings.outer.tos,
-        df: settings.outer.df,
-        checksum_v4: [false, true].map(|rule| settings.outer.checksum_v4.unwrap_or(rule)),
-        checksum_v6: settings.outer.checksum_v6,
-        zero_v6: settings.outer.zero_checksum_v6_accept,
-        duties: Duties(if settings.access_list.is_some() { Duties::RULES } else { 0 }),
+        options: outer.geneve_options.clone().into(),
+        ttl: outer.ttl,
+        tos: outer.tos,
+        df: outer.df,
         list: access::id(settings.access_list),
         tells: settings.path_mtu.tell,
         tellers: (
             settings.path_mtu.source_v4.unwrap_or(Ipv4Addr::UNSPECIFIED),
             settings.path_mtu.source_v6.unwrap_or(Ipv6Addr::UNSPECIFIED),
         ),
-        fixed: None,
     };
-    Segment { fixed: compiled.to_be_fixed(), ..compiled }
+    Segment {
+        fixed: rare.to_be_fixed(),
+        headers: [vxlan(settings.vxlan), geneve(settings.geneve, &outer.geneve_options)],
+        members,
+        groups: if settings.stitch { [1, 2] } else { [1, 1] },
+        checksum_v4: [false, true].map(|rule| outer.checksum_v4.unwrap_or(rule)),
+        checksum_v6: outer.checksum_v6,
+        zero_v6: outer.zero_checksum_v6_accept,
+        options_len: outer.geneve_options.len() as u8,
+        age_class,
+        duties: Duties(if settings.access_list.is_some() { Duties::RULES } else { 0 }),
+        learns: settings.learning.enabled,
+        flood_unknown: settings.flood_unknown,
+        inner_vlan_pass: settings.inner_vlan_pass,
+        rare: Box::new(rare),
+    }
 }
 
 /// RFC 7348 section 5: flags with the I bit, 24 reserved bits, VNI, 8 reserved bits.

@@ -134,11 +134,11 @@ fn a_flood_goes_to_ports_and_listed_vteps_and_only_known_vteps_may_send() {
     let (gateway, tables) = compiled(&format!("{UP}\n{srv}"), vnis);
     let id = |vtep: &str| gateway.tunnel(vtep, Encap::Vxlan).unwrap();
     let segment = |vni: &str| &tables.segments[gateway.segment(vni).index()];
-    let to = |vni: &str| tables.floods[segment(vni).flood as usize].to.to_vec();
+    let to = |vni: &str| tables.floods[segment(vni).rare.flood as usize].to.to_vec();
     let ports = [gateway.attachment("srv1", "10"), gateway.attachment("srv1", "11")];
     assert_eq!(to("100"), [ports[0], ports[1], id("10.0.0.12")]);
     assert_eq!(to("200"), [id("10.0.0.14")]);
-    assert_eq!(segment("200").flood, segment("300").flood, "equal lists are one");
+    assert_eq!(segment("200").rare.flood, segment("300").rare.flood, "equal lists are one");
     let members = &tables.floods[segment("100").members as usize];
     assert!(members.contains(id("10.0.0.12")) && members.contains(id("10.0.0.13")), "a static MAC's VTEP too");
     assert!(!members.contains(id("10.0.0.14")), "it belongs to another VNI");
@@ -159,7 +159,7 @@ fn options_and_ages_are_ready() {
                 {vni: 2, learning: {ageing: 0}}\n{vni: 3, learning: {ageing: 20}}";
     let (gateway, tables) = compiled(UP, vnis);
     let segment = |vni: &str| &tables.segments[gateway.segment(vni).index()];
-    assert_eq!(segment("1").options[..], [1, 2, 0x83, 1, 0, 0, 0, 1]);
+    assert_eq!(segment("1").rare.options[..], [1, 2, 0x83, 1, 0, 0, 0, 1]);
     assert_eq!(segment("1").headers[1], [2, 0x40, 0x65, 0x58, 0, 0, 1, 0]);
     assert_eq!(segment("1").checksum_v4, [false, true], "RFC 7348 section 5, RFC 8926 section 3.3");
     let epoch = |vni: &str| tables.ages[usize::from(segment(vni).age_class)];
@@ -171,7 +171,7 @@ fn a_group_is_sent_to_and_listened_to() {
     let up = "{name: up0, device: net_null0, underlay: {addresses: [10.0.0.11/24, \"2001:db8::11/64\"]}}";
     let (gateway, tables) = compiled(up, "{vni: 100, flood: {group: \"ff05::7\"}}");
     let segment = &tables.segments[gateway.segment("100").index()];
-    let [group] = tables.floods[segment.flood as usize].to[..] else { panic!("one destination") };
+    let [group] = tables.floods[segment.rare.flood as usize].to[..] else { panic!("one destination") };
     assert_eq!(tunnel(&tables, group).hops[0].header()[..6], [0x33, 0x33, 0, 0, 0, 7]);
     assert_eq!((segment.members, &tables.underlay.groups[..]), (Segment::ANY, &[address("ff05::7")][..]));
     assert!(!tables.endpoints[group.index()].learns, "nothing comes from a group");

@@ -132,7 +132,7 @@ impl Control {
             Aim::Endpoint(to) => Some(to).into_iter().filter(sent_to).collect(),
             Aim::Group | Aim::Unknown => {
                 let segment = self.plan.tables.segments.get(arrival.segment().index());
-                let list = segment.and_then(|segment| self.plan.tables.floods.get(segment.flood as usize));
+                let list = segment.and_then(|segment| self.plan.tables.floods.get(segment.rare.flood as usize));
                 // What goes back where it came from is no copy but an answer.
                 let others =
                     list.into_iter().flat_map(|list| list.to.iter().copied()).filter(|&id| id != arrival.from());

@@ -315,8 +315,8 @@ impl Control {
                 let limit = tunnel.hops.iter().map(|hop| hop.mtu).min()?;
                 let Class::Bridge(arrival) = &walk.class else { return None };
                 let outer = usize::from(tunnel.hops.first()?.len - tunnel.hops.first()?.l3);
-                let options = self.plan.tables.segments.get(arrival.segment().index())?.options.len();
-                let options = if tunnel.encap == config::types::Encap::Geneve { options } else { 0 };
+                let options = self.plan.tables.segments.get(arrival.segment().index())?.options_len;
+                let options = if tunnel.encap == config::types::Encap::Geneve { usize::from(options) } else { 0 };
                 let kept = frame.len() - usize::from(arrival.tags) - usize::from(arrival.strip);
                 Some(format!(
                     "the outer packet would have {} bytes, the underlay takes {limit}",

@@ -85,7 +85,7 @@ fn flood_lists_change_while_running() {
     let mut gateway = Gateway::new(OFFICE);
     let list = |gateway: &Gateway| {
         let tables = &gateway.cores[1].tables;
-        tables.floods[tables.segments[gateway.segment("200").index()].flood as usize].to.len()
+        tables.floods[tables.segments[gateway.segment("200").index()].rare.flood as usize].to.len()
     };
     assert_eq!(list(&gateway), 2, "a VLAN and a VTEP");
     gateway.reload(&OFFICE.replace("vteps: [10.0.0.13]}", "vteps: [10.0.0.13, 10.0.0.14]}"));

@@ -174,7 +174,7 @@ fn a_listed_stranger_is_no_stranger_any_more_and_keeps_its_number() {
 fn a_group_is_one_endpoint_with_the_groups_mac_and_the_underlays_vlan() {
     let gateway = Gateway::new(ROUTED);
     let tables = &gateway.cores[0].tables;
-    let list = |vni: &str| &tables.floods[tables.segments[gateway.segment(vni).index()].flood as usize].to;
+    let list = |vni: &str| &tables.floods[tables.segments[gateway.segment(vni).index()].rare.flood as usize].to;
     assert_eq!(list("300").last(), list("301").last());
     let crate::tables::Way::Tunnel(group) = &tables.endpoints[list("300").last().unwrap().index()].way else {
         panic!("not a tunnel")
