@@ -6,7 +6,10 @@ use gateway::control::{Control, DropFilter, FdbFilter, Nanos, find_reason};
 use gateway::decode;
 use gateway::frame::PortId;
 use gateway::tables::FdbKey;
-use gateway::telemetry::{ExplainAsk, FDB_PAGE, Request, Show, Verb, render};
+use gateway::telemetry::{
+    DropFilter as DropAsk, ExplainAsk, FDB_PAGE, FdbFilter as FdbAsk, PortFilter, Request, Show, Verb, VniFilter,
+    VtepFilter, render,
+};
 use serde_json::{Value, json};
 
 use super::around::{Around, health};
@@ -50,43 +53,9 @@ pub fn answer(
         Verb::Follow(_) => return Err("what is followed has no single answer".into()),
     };
     Ok(match show {
-        Show::Ports(asked) => {
-            let mut ports = control.view_ports();
-            for (index, port) in ports.iter_mut().enumerate() {
-                port.link = links.state(index);
-            }
-            if let Some(name) = &asked.port {
-                ports = vec![ports.swap_remove(control.port_called(name)?)];
-            }
-            match (text, &asked.port) {
-                (true, Some(_)) => ports.iter().map(render::port).collect::<String>().into(),
-                (true, None) => render::ports(&ports).into(),
-                (false, _) => json!(ports),
-            }
-        }
-        Show::Vnis(asked) => {
-            let mut vnis = control.view_vnis();
-            if let Some(name) = &asked.vni {
-                vnis = vec![vnis.swap_remove(control.vni_called(name)?)];
-            }
-            match (text, &asked.vni) {
-                (true, Some(_)) => vnis.iter().map(render::vni).collect::<String>().into(),
-                (true, None) => render::vnis(&vnis).into(),
-                (false, _) => json!(vnis),
-            }
-        }
-        Show::Vteps(asked) => {
-            let mut vteps = control.view_vteps();
-            if let Some(address) = asked.vtep {
-                let address = control.find_vtep(address)?.to_string();
-                vteps.retain(|vtep| vtep.vtep == address);
-            }
-            match (text, asked.vtep) {
-                (true, Some(_)) => vteps.iter().map(render::vtep).collect::<Vec<_>>().join("\n").into(),
-                (true, None) => render::vteps(&vteps).into(),
-                (false, _) => json!(vteps),
-            }
-        }
+        Show::Ports(asked) => ports(control, links, asked, text)?,
+        Show::Vnis(asked) => vnis(control, asked, text)?,
+        Show::Vteps(asked) => vteps(control, asked, text)?,
         Show::Links => {
             let devices = links.devices(control.model().ports.len());
             if text { render::links(&devices).into() } else { json!(devices) }
@@ -107,29 +76,8 @@ pub fn answer(
             let version = around.version(control);
             if text { render::version(&version).into() } else { json!(version) }
         }
-        Show::Fdb(asked) => {
-            let filter = filter(control, asked)?;
-            if asked.count {
-                let (_, macs) = control.page_fdb(&filter, None, 0, now);
-                return Ok(if text { render::count_of_macs(macs).into() } else { json!({ "macs": macs }) });
-            }
-            let after = asked.after.as_ref().map(|place| fdb_place(control, place)).transpose()?;
-            let limit = asked.limit.unwrap_or(FDB_PAGE).min(FDB_PAGE);
-            let (rows, total) = control.page_fdb(&filter, after, limit, now);
-            if text { render::fdb(&rows, total).into() } else { json!(rows) }
-        }
-        // Scripts want to read a zero; people want to read what happened.
-        Show::Drops(asked) => {
-            let filter = DropFilter {
-                reason: asked.reason.as_deref().map(find_reason).transpose()?,
-                port: asked.port.as_ref().map(|port| control.find_port(port)).transpose()?,
-                vni: asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?,
-                vtep: asked.vtep.map(|vtep| control.find_vtep(vtep)).transpose()?,
-                last: asked.last.unwrap_or(0),
-            };
-            let drops = control.view_drops_of(&filter, !text);
-            if text { render::drops(&drops).into() } else { json!(drops) }
-        }
+        Show::Fdb(asked) => fdb(control, asked, text, now)?,
+        Show::Drops(asked) => drops(control, asked, text)?,
         Show::Explain(asked) => return explain(control, asked, &request.body, text, now),
         Show::Top { limit } => {
             let mut top = control.view_top(*limit, now);
@@ -161,6 +109,71 @@ pub fn answer(
     })
 }
 
+fn ports(control: &Control, links: &Links, asked: &PortFilter, text: bool) -> Result<Value, String> {
+    let mut ports = control.view_ports();
+    for (index, port) in ports.iter_mut().enumerate() {
+        port.link = links.state(index);
+    }
+    if let Some(name) = &asked.port {
+        ports = vec![ports.swap_remove(control.port_called(name)?)];
+    }
+    Ok(match (text, &asked.port) {
+        (true, Some(_)) => ports.iter().map(render::port).collect::<String>().into(),
+        (true, None) => render::ports(&ports).into(),
+        (false, _) => json!(ports),
+    })
+}
+
+fn vnis(control: &Control, asked: &VniFilter, text: bool) -> Result<Value, String> {
+    let mut vnis = control.view_vnis();
+    if let Some(name) = &asked.vni {
+        vnis = vec![vnis.swap_remove(control.vni_called(name)?)];
+    }
+    Ok(match (text, &asked.vni) {
+        (true, Some(_)) => vnis.iter().map(render::vni).collect::<String>().into(),
+        (true, None) => render::vnis(&vnis).into(),
+        (false, _) => json!(vnis),
+    })
+}
+
+fn vteps(control: &Control, asked: &VtepFilter, text: bool) -> Result<Value, String> {
+    let mut vteps = control.view_vteps();
+    if let Some(address) = asked.vtep {
+        let address = control.find_vtep(address)?.to_string();
+        vteps.retain(|vtep| vtep.vtep == address);
+    }
+    Ok(match (text, asked.vtep) {
+        (true, Some(_)) => vteps.iter().map(render::vtep).collect::<Vec<_>>().join("\n").into(),
+        (true, None) => render::vteps(&vteps).into(),
+        (false, _) => json!(vteps),
+    })
+}
+
+fn fdb(control: &Control, asked: &FdbAsk, text: bool, now: Nanos) -> Result<Value, String> {
+    let filter = filter(control, asked)?;
+    if asked.count {
+        let (_, macs) = control.page_fdb(&filter, None, 0, now);
+        return Ok(if text { render::count_of_macs(macs).into() } else { json!({ "macs": macs }) });
+    }
+    let after = asked.after.as_ref().map(|place| fdb_place(control, place)).transpose()?;
+    let limit = asked.limit.unwrap_or(FDB_PAGE).min(FDB_PAGE);
+    let (rows, total) = control.page_fdb(&filter, after, limit, now);
+    Ok(if text { render::fdb(&rows, total).into() } else { json!(rows) })
+}
+
+fn drops(control: &Control, asked: &DropAsk, text: bool) -> Result<Value, String> {
+    let filter = DropFilter {
+        reason: asked.reason.as_deref().map(find_reason).transpose()?,
+        port: asked.port.as_ref().map(|port| control.find_port(port)).transpose()?,
+        vni: asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?,
+        vtep: asked.vtep.map(|vtep| control.find_vtep(vtep)).transpose()?,
+        last: asked.last.unwrap_or(0),
+    };
+    // Scripts want to read a zero; people want to read what happened.
+    let drops = control.view_drops_of(&filter, !text);
+    Ok(if text { render::drops(&drops).into() } else { json!(drops) })
+}
+
 /// What becomes of a frame: the one whose digits are in `body`, or one as asked.
 fn explain(control: &mut Control, asked: &ExplainAsk, body: &str, text: bool, now: Nanos) -> Result<Value, String> {
     let port = PortId(control.port_called(&asked.port)? as u8);
@@ -187,7 +200,7 @@ fn explain(control: &mut Control, asked: &ExplainAsk, body: &str, text: bool, no
 }
 
 /// Which MACs are meant, in control's words.
-pub fn filter(control: &Control, asked: &gateway::telemetry::FdbFilter) -> Result<FdbFilter, String> {
+pub fn filter(control: &Control, asked: &FdbAsk) -> Result<FdbFilter, String> {
     let mac = asked.mac.as_ref().map(|mac| mac.parse()).transpose()?;
     let begins = asked.begins.as_ref().map(|begins| begins.parse()).transpose()?;
     let vni = asked.vni.as_ref().map(|vni| control.find_vni(vni)).transpose()?;
