@@ -94,6 +94,12 @@ fn ethernet<'a>(bytes: &'a [u8], ports: TunnelPorts, layers: &mut Vec<Layer>) ->
             layers.push(layer(format!("VLAN {}", tag.vlan_identifier().value()), more));
         }
     }
+    network(&packet, layers);
+    transport(&packet, ports, layers)
+}
+
+/// The header behind Ethernet.
+fn network(packet: &LaxSlicedPacket<'_>, layers: &mut Vec<Layer>) {
     match &packet.net {
         Some(LaxNetSlice::Ipv4(ip)) => {
             let header = ip.header();
@@ -123,6 +129,10 @@ fn ethernet<'a>(bytes: &'a [u8], ports: TunnelPorts, layers: &mut Vec<Layer>) ->
             }
         }
     }
+}
+
+/// The header behind IP; returns the tenant's frame when it is a tunnel packet.
+fn transport<'a>(packet: &LaxSlicedPacket<'a>, ports: TunnelPorts, layers: &mut Vec<Layer>) -> Option<&'a [u8]> {
     match &packet.transport {
         Some(TransportSlice::Udp(udp)) => {
             let checksum = if udp.checksum() == 0 { "no checksum" } else { "checksum" };
