@@ -32,7 +32,7 @@ pub struct Tables {
     pub segments: Vec<Segment>,
     /// By [`EndpointId`]; number 0 is always vacant.
     pub endpoints: Vec<Endpoint>,
-    /// Flood lists and member sets by [`Segment::flood`] and [`Segment::members`]; equal ones are stored once.
+    /// Flood lists and member sets by [`segment::Rare::flood`] and [`Segment::members`]; equal ones are stored once.
     pub floods: Vec<FloodList>,
     /// (encapsulation, VNI) of a received tunnel packet to segment.
     pub vnis: Vnis,
