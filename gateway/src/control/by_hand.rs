@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use config::types::{Encap, Mac};
 
 use super::Control;
-use super::hash::ByMac;
+use super::hash::QuickMap;
 use crate::tables::{EndpointId, FdbKey, Origin, Place, TunnelKey};
 
 /// Where a MAC is to be.
@@ -77,7 +77,7 @@ impl Control {
     }
 
     /// The operator's MACs that are put by hand and have a place in the plan, beneath those of the configuration.
-    pub(super) fn add_by_hand(&mut self, statics: &mut ByMac<FdbKey, Place>) {
+    pub(super) fn add_by_hand(&mut self, statics: &mut QuickMap<FdbKey, Place>) {
         let layout = &self.plan.layout;
         self.by_hand.retain(|&key, place| layout.has(key, *place));
         for (&key, &place) in &self.by_hand {

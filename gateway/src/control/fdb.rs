@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use std::collections::hash_map::Entry;
 
 use super::Nanos;
-use super::hash::ByMac;
+use super::hash::QuickMap;
 use super::layout::Layout;
 use super::limits::Limits;
 use super::movers::Movers;
@@ -54,9 +54,9 @@ impl Record {
 /// is as before, because the core that reported has put in something of its own.
 #[derive(Debug, Default)]
 pub struct Authority {
-    records: ByMac<FdbKey, Record>,
+    records: QuickMap<FdbKey, Record>,
     /// Controller entries that stand behind the operator's.
-    behind: ByMac<FdbKey, (Place, bool)>,
+    behind: QuickMap<FdbKey, (Place, bool)>,
     layout: Layout,
     limits: Limits,
     movers: Movers,
@@ -223,7 +223,7 @@ impl Authority {
     pub fn arrange(
         &mut self,
         layout: Layout,
-        statics: Option<&ByMac<FdbKey, Place>>,
+        statics: Option<&QuickMap<FdbKey, Place>>,
         now: Nanos,
         news: &mut Vec<FdbKey>,
     ) {
@@ -246,7 +246,7 @@ impl Authority {
         }
     }
 
-    fn set_statics(&mut self, statics: &ByMac<FdbKey, Place>, news: &mut Vec<FdbKey>) {
+    fn set_statics(&mut self, statics: &QuickMap<FdbKey, Place>, news: &mut Vec<FdbKey>) {
         self.records.reserve(statics.len().saturating_sub(self.records.len()));
         for (&key, &place) in statics {
             let new = Record { place, origin: Origin::Static, moves: false, seen: 0, due: Nanos::MAX };

@@ -4,7 +4,7 @@
 //! hear of it. Counted are the moves of a bounded number of MACs, in one window of time after another.
 
 use super::Nanos;
-use super::hash::ByMac;
+use super::hash::QuickMap;
 use crate::tables::{FdbKey, Place};
 
 /// How long moves are counted together.
@@ -28,7 +28,7 @@ pub struct Moves {
 /// Counts moves.
 #[derive(Debug, Default)]
 pub struct Movers {
-    counts: ByMac<FdbKey, Moves>,
+    counts: QuickMap<FdbKey, Moves>,
     since: Nanos,
     restless: Vec<(FdbKey, Moves)>,
 }

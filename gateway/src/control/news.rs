@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use super::hash::ByMac;
+use super::hash::QuickMap;
 use crate::tables::{EndpointId, FdbKey, SegmentId};
 
 /// What changed. (New tables are no subject: a core always gets them before anything else.)
@@ -32,7 +32,7 @@ pub struct News {
     /// The place of the first subject in `log`.
     first: u64,
     /// The newest place of each subject; older mentions are passed over.
-    newest: ByMac<Subject, u64>,
+    newest: QuickMap<Subject, u64>,
     /// The place that each core reads next.
     readers: Vec<u64>,
 }
@@ -43,7 +43,7 @@ const SLACK: usize = 1024;
 impl News {
     /// Nothing new for any of so many cores.
     pub fn new(cores: usize) -> Self {
-        Self { log: VecDeque::new(), first: 0, newest: ByMac::default(), readers: vec![0; cores] }
+        Self { log: VecDeque::new(), first: 0, newest: QuickMap::default(), readers: vec![0; cores] }
     }
 
     /// Every core is to hear of `subject`, once more if it has already.

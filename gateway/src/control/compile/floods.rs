@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use config::types::{Accept, Flood, Model, Segment as Settings};
 
-use super::{ByName, Plan, Remotes, key};
+use super::{Plan, QuickMap, Remotes, key};
 use crate::tables::{EndpointId, FloodList, Segment, TunnelKey};
 
 /// Collects the lists of all segments.
 pub struct Floods {
     lists: Vec<FloodList>,
-    floods: ByName<Box<[EndpointId]>, u32>,
-    members: ByName<Box<[EndpointId]>, u32>,
+    floods: QuickMap<Box<[EndpointId]>, u32>,
+    members: QuickMap<Box<[EndpointId]>, u32>,
     /// Attachments of each of the model's segments, in the order of the ports.
     attachments: Vec<Vec<EndpointId>>,
 }
@@ -25,14 +25,14 @@ impl Floods {
                 attachments[attachment.segment].push(id);
             }
         }
-        Self { lists: Vec::new(), floods: ByName::default(), members: ByName::default(), attachments }
+        Self { lists: Vec::new(), floods: QuickMap::default(), members: QuickMap::default(), attachments }
     }
 
     /// The indices of a segment's flood list and of its member set: its attachments and then its tunnels (or the group);
     /// the tunnels of its list and of its static MACs.
     pub fn of(
         &mut self,
-        tunnels: &ByName<TunnelKey, EndpointId>,
+        tunnels: &QuickMap<TunnelKey, EndpointId>,
         (index, segment): (usize, &Settings),
         remotes: &Remotes,
         group: Option<EndpointId>,

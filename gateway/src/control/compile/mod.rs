@@ -18,7 +18,7 @@ use config::types::{Flood, Mac, Model, Remote, StaticMac};
 use self::floods::Floods;
 use self::hops::Underlay;
 pub use self::segments::Remotes;
-use super::hash::{ByMac, ByName, Seeded};
+use super::hash::{QuickMap, Seeded};
 use super::ids::{EndpointKey, Ids, SegmentKey};
 use super::layout::{EndpointRules, Layout, SegmentRules};
 use crate::frame::PortId;
@@ -69,7 +69,7 @@ pub struct Plan {
     /// Number of each of the model's attachments, by port.
     pub attachments: Vec<Vec<EndpointId>>,
     /// The tunnels to remote VTEPs, those that nobody listed included.
-    pub tunnels: ByName<TunnelKey, EndpointId>,
+    pub tunnels: QuickMap<TunnelKey, EndpointId>,
     /// Those of them with a number of their own.
     pub keyed: Vec<TunnelKey>,
     /// Those of them that nobody listed.
@@ -99,7 +99,7 @@ pub fn compile<'a>(
         segments,
         indices: Vec::new(),
         attachments: Vec::new(),
-        tunnels: ByName::default(),
+        tunnels: QuickMap::default(),
         keyed: Vec::new(),
         strangers: BTreeSet::new(),
         next_hops: BTreeSet::new(),
@@ -246,9 +246,9 @@ impl Plan {
     }
 
     /// The operator's MACs, by the numbers of this plan.
-    pub fn statics(&self, model: &Model) -> ByMac<FdbKey, Place> {
+    pub fn statics(&self, model: &Model) -> QuickMap<FdbKey, Place> {
         let count = model.segments.iter().map(|segment| segment.statics.len()).sum();
-        let mut statics = ByMac::with_capacity_and_hasher(count, Seeded::default());
+        let mut statics = QuickMap::with_capacity_and_hasher(count, Seeded::default());
         for (segment, &id) in model.segments.iter().zip(&self.segments) {
             let placed = segment.statics.iter().filter_map(|entry| Some((entry.mac, self.static_endpoint(entry)?)));
             statics.extend(placed.map(|(mac, endpoint)| (FdbKey::new(id, mac.0), self.place(endpoint))));

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use config::types::{Encap, Flood, Model, Place, Remote, Segment as Settings, Vni};
 
-use super::super::hash::ByName;
+use super::super::hash::QuickMap;
 use super::{access, key};
 use crate::tables::segment::Rare;
 use crate::tables::{Duties, Segment, TunnelKey};
@@ -26,7 +26,7 @@ impl Remotes {
     /// Looks at every static MAC of a file.
     pub fn of(file: &Model) -> Self {
         let of_segment = |segment: &Settings| {
-            let mut seen = ByName::default();
+            let mut seen = QuickMap::default();
             let all = segment.statics.iter().filter_map(|mac| match mac.place {
                 Place::Vtep(remote) => Some(remote),
                 Place::Port { .. } => None,
