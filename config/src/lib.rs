@@ -39,6 +39,8 @@ mod schema;
 mod suggest;
 pub mod types;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 pub use differences::{Difference, differences};
@@ -60,13 +62,22 @@ pub struct Loaded {
     pub places: Places,
 }
 
+/// Longest file that is read: two million static MACs and more.
+const LONGEST: u64 = 256 << 20;
+
 /// Reads and checks a file.
 pub fn load(path: impl AsRef<Path>) -> Result<Loaded, Problems> {
     let path = path.as_ref();
     let name = path.display().to_string();
     let refuse = |rule: String, cure: &str| Problems(vec![Problem::of_file(&name, rule, cure)]);
-    let bytes = std::fs::read(path)
+    // It may be a pipe or a device, which might never end.
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
         .map_err(|error| refuse(format!("the file cannot be read: {error}"), "check the path and its permissions"))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(refuse(format!("the file has more than {} MiB", LONGEST >> 20), "check the path"));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -493,6 +493,8 @@ fn a_group_without_a_kernel_is_worth_a_warning() {
 fn files_that_cannot_be_read() {
     let problems = config::load("no-such-file.yaml").expect_err("there is none");
     assert!(problems.to_string().starts_with("no-such-file.yaml: the file cannot be read"));
+    let problems = config::load("/dev/zero").expect_err("it has no end");
+    assert_eq!(problems.to_string(), "/dev/zero: the file has more than 256 MiB; check the path");
     let folder = std::env::temp_dir().join(format!("causeway-config-{}.yaml", std::process::id()));
     std::fs::write(&folder, b"version: 1\n\xff\xfe\n").expect("the file can be written");
     let problems = config::load(&folder).expect_err("that is not text");

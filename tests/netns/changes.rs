@@ -183,6 +183,12 @@ fn a_reload_says_what_waits_for_a_restart_and_health_says_so_until_it_is_taken_b
     assert!(status == Some(0) && said.ends_with("gateway.yaml is in force\n"), "{said}{why}");
     assert!(has_vni(&gateway, "6001"));
     assert_eq!(health(), (Some(0), "ready".into()));
+
+    // Nobody writes into it: who reads it would wait for ever.
+    std::fs::remove_file(&file).expect("ours");
+    lab::run(&format!("mkfifo {}", file.display()));
+    let (status, _, why) = reload();
+    assert!(status == Some(1) && why.contains("is a pipe"), "{why}");
 }
 
 /// Linux refuses an address of a twin: nothing of the file is in force, and what was is.

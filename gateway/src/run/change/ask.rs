@@ -1,6 +1,7 @@
 //! What a client's thread does for `plan`, `apply`, `confirm` and `rollback`, and [`super::trigger`] for a reload: reads,
 //! compares, and orders from the desk.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,6 +69,12 @@ impl Orders {
 
     /// Whether the gateway's own file, as it is now, could be put in force.
     pub fn examine(&self, file: &Path) -> Result<(Arc<Model>, Report), NotTaken> {
+        if fs::metadata(file).is_ok_and(|data| !data.is_file()) {
+            return Err(NotTaken::Refused(format!(
+                "{} is a pipe, a device or a directory, and is not read again",
+                file.display()
+            )));
+        }
         let loaded = config::load(file).map_err(NotTaken::Wrong)?;
         let (model, report) = self.compare(loaded).map_err(NotTaken::Refused)?;
         match report.needs_restart.is_empty() {
