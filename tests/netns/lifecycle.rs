@@ -139,6 +139,33 @@ fn a_full_runtime_directory_is_refused_in_words() {
     assert!(said.contains("runtime directory") && said.contains("make room in its file system"), "{said}");
 }
 
+/// What somebody takes from under a running gateway is named, with what to do, and a new thing of the old name does not pass
+/// for it.
+#[test]
+fn a_twin_or_an_interface_that_is_removed_is_told_of_by_health() {
+    let Some(lab) = Lab::of_wires() else { return };
+    let gateway = Gateway::start(&lab, &configuration(&lab, &prefix(&lab)));
+    let health = || {
+        let said = gateway.command(&["show", "health"]).output().expect("the binary starts").stdout;
+        String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let twin = run(&format!("ip -n {} -o link show type tun", lab.twin()));
+    let twin = twin.split(": ").nth(1).expect("a name");
+    run(&format!("ip -n {} link del {twin}", lab.twin()));
+    let gone = format!("twin {twin}: it was removed, and port up0 is cut off restart the gateway");
+    lab::until("the twin is missed", || health().contains(&gone));
+    run(&format!("ip -n {} link del srv2", lab.gw()));
+    lab::until("the interface is missed", || health().contains("link srv2: the interface beneath it is gone"));
+    run(&format!("ip -n {} link add srv2 type veth peer name other2", lab.gw()));
+    run(&format!("ip -n {} link set srv2 up", lab.gw()));
+    run(&format!("ip -n {} link set other2 up", lab.gw()));
+    lab::until("the other one is seen through", || health().contains("one that came later has its name"));
+    let links = gateway.show("links");
+    assert_eq!(gateway::rows(&links)[2]["up"], false, "{links:#}");
+    let (status, _, log) = gateway.stop();
+    assert!(status.success(), "{log}");
+}
+
 #[test]
 fn few_descriptors_are_told_of_and_as_many_as_may_be_are_taken() {
     let Some(lab) = Lab::of_wires() else { return };

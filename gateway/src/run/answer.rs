@@ -5,6 +5,7 @@ use gateway::control::view::{DeviceView, LinkView};
 use gateway::control::{Control, DropFilter, FdbFilter, Nanos, find_reason};
 use gateway::decode;
 use gateway::frame::PortId;
+use gateway::source::carrier::Beneath;
 use gateway::tables::FdbKey;
 use gateway::telemetry::{
     DropFilter as DropAsk, ExplainAsk, FDB_PAGE, FdbFilter as FdbAsk, PortFilter, Request, Show, Verb, VniFilter,
@@ -22,6 +23,8 @@ pub struct Links {
     pub state: Box<dyn Fn(usize) -> Option<LinkView>>,
     /// All about the device.
     pub device: Box<dyn Fn(usize) -> Option<DeviceView>>,
+    /// What is beneath a port whose driver does not look.
+    pub beneath: Box<dyn Fn(usize) -> Option<Beneath>>,
 }
 
 impl Links {

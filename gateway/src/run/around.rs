@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use gateway::control::Control;
 use gateway::control::view::{HealthView, ProblemView, VersionView};
+use gateway::source::carrier::Beneath;
 
 use super::answer::Links;
 use super::controllers::Controllers;
@@ -25,10 +26,8 @@ pub struct Around {
     pub stuck: Vec<u16>,
     /// Why the file, as it was last read, is not what is in force.
     pub file_problem: Option<Box<ProblemView>>,
-    /// Why the page of metrics is not shown.
-    pub metrics_problem: Option<ProblemView>,
-    /// Why what should outlive a restart would not.
-    pub state_problem: Option<ProblemView>,
+    /// What ailed the parts around control when last looked at.
+    pub problems: Vec<ProblemView>,
 }
 
 impl Around {
@@ -65,9 +64,18 @@ pub fn health(control: &Control, links: &Links, controllers: &Controllers, aroun
         problem("worker", &core.to_string(), "it does not move".into(), cure);
     }
     for (index, port) in control.model().ports.iter().enumerate() {
-        if links.state(index).is_some_and(|link| !link.up) {
-            problem("link", &port.name, "it is down".into(), "check cable, transceiver and the other end");
-        }
+        let (what, cure) = match (links.beneath)(index) {
+            Some(Beneath::Gone) => ("the interface beneath it is gone", "put it back, and restart the gateway"),
+            Some(Beneath::Another) => (
+                "the interface beneath it was removed; one that came later has its name",
+                "restart the gateway: its driver holds the old one",
+            ),
+            _ if links.state(index).is_some_and(|link| !link.up) => {
+                ("it is down", "check cable, transceiver and the other end")
+            }
+            _ => continue,
+        };
+        problem("link", &port.name, what.into(), cure);
     }
     for controller in controllers.view(control, control.clock()) {
         if controller.state == "lost" || controller.state == "connecting" {
@@ -75,8 +83,7 @@ pub fn health(control: &Control, links: &Links, controllers: &Controllers, aroun
             problem("controller", &controller.name, what, "see 'causeway show controllers'");
         }
     }
-    problems.extend(around.metrics_problem.clone());
-    problems.extend(around.state_problem.clone());
+    problems.extend(around.problems.iter().cloned());
     problems.extend(around.file_problem.as_deref().cloned());
     problems.extend(control.problems());
     HealthView::of(problems)

@@ -302,8 +302,15 @@ impl<F> Desk<F> {
     /// around control.
     fn look_around(&mut self) {
         self.exporter.listen(self.control.model().metrics.listen);
-        self.around.metrics_problem = self.exporter.problem();
-        self.around.state_problem = self.keeper.as_ref().and_then(Keeper::problem);
+        let twins = self.underlay.twins().filter(|(_, twin)| twin.is_gone());
+        let twins = twins.map(|(port, twin)| ProblemView {
+            subject: "twin".into(),
+            name: twin.name().into(),
+            problem: format!("it was removed, and port {} is cut off", self.control.model().ports[port.index()].name),
+            cure: "restart the gateway, which makes it anew".into(),
+        });
+        let state = self.keeper.as_ref().and_then(Keeper::problem);
+        self.around.problems = twins.chain(self.exporter.problem()).chain(state).collect();
     }
 
     /// Tells the kernel of cables that were pulled or put back.

@@ -294,14 +294,7 @@ where
     drop(tables);
 
     let motto = motto(&model);
-    let around = Around {
-        file,
-        start: clock,
-        stuck: Vec::new(),
-        file_problem: None,
-        metrics_problem: None,
-        state_problem: None,
-    };
+    let around = Around { file, start: clock, stuck: Vec::new(), file_problem: None, problems: Vec::new() };
     let changes = Changes::new(Arc::clone(&model));
     let service = Service::of_environment();
     rights::keep(rights::for_running(&model));
@@ -412,7 +405,7 @@ mod devices {
         let ports = opened.ports.clone();
         let same = ports.clone();
         let carriers = Rc::new(Carriers::new(&start.model));
-        let also = Rc::clone(&carriers);
+        let (also, beneath) = (Rc::clone(&carriers), Rc::clone(&carriers));
         let links = Links {
             state: Box::new(move |port| {
                 let link = ports.get(port)?.link();
@@ -422,6 +415,7 @@ mod devices {
                 let view = same.get(port).map(device)?;
                 Some(DeviceView { up: view.up && also.is_up(port).unwrap_or(true), ..view })
             }),
+            beneath: Box::new(move |port| beneath.beneath(port)),
         };
         let pools = opened.drivers.iter_mut().map(|driver| driver.pool().clone()).collect();
         let machine = machine(&opened, &start.model);

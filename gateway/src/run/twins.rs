@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::types::Idle;
 use gateway::complain;
@@ -21,6 +21,8 @@ use super::worker::Rest;
 const NAP: Duration = Duration::from_millis(1);
 /// Naps that the reader takes before it gives a frame up.
 const TRIES: u32 = 100;
+/// Least time between two lines about frames that were given up.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Threads between twins and workers. They end when this is dropped.
 pub struct Carriers {
@@ -94,17 +96,22 @@ fn from_kernel<P: Pool>(
     stop: &AtomicBool,
 ) {
     let mut bytes = vec![0; longest];
+    let (mut lost, mut told) = (0_u64, None);
     loop {
         let length = match reader.read(&mut bytes) {
             Ok(Some(length)) => length,
             Ok(None) => return,
             Err(error) => {
-                complain!(error, "a twin was removed under us", "restart the gateway to make it anew"; port = name, error = error);
+                complain!(error, "a twin was removed under us", "restart the gateway to make it anew"; twin = name, error = error);
                 return;
             }
         };
         if !send(&bytes[..length], port, &mut pool, into, stop) {
-            complain!(warn, "a frame of a twin found no room", "raise memory.buffers"; port = name, bytes = length);
+            lost += 1;
+            if told.is_none_or(|told: Instant| told.elapsed() > QUIET) {
+                told = Some(Instant::now());
+                complain!(warn, "frames of a twin found no room", "raise memory.buffers"; twin = name, frames = lost);
+            }
         }
     }
 }

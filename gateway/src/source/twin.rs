@@ -72,10 +72,12 @@ pub struct Twin {
     groups: Mutex<HashMap<IpAddr, Weak<membership::Joined>>>,
 }
 
-/// Tells every reader to end.
+/// Tells every reader to end, and hears from them.
 #[derive(Default)]
 struct Stop {
     stopped: AtomicBool,
+    /// Somebody removed the device.
+    gone: AtomicBool,
     wakers: Mutex<Vec<Arc<Waker>>>,
 }
 
@@ -113,6 +115,11 @@ impl Twin {
     /// Interface index in its namespace.
     pub fn index(&self) -> u32 {
         self.index
+    }
+
+    /// True when somebody has removed the device.
+    pub fn is_gone(&self) -> bool {
+        self.stop.gone.load(Ordering::Relaxed)
     }
 
     /// Largest frame that goes in or out, in bytes without FCS.
@@ -241,7 +248,10 @@ impl TwinReader {
                 Ok(length) => return Ok(Some(length)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.stop.gone.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
             }
             // While waiting, the twin's owner alone holds the device, so that dropping the twin closes it.
             drop(device);

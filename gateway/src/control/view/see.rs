@@ -126,7 +126,7 @@ pub struct HealthView {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemView {
-    /// `link`, `vtep`, `worker`, `controller`, `metrics`, `state`, `configuration`,
+    /// `link`, `twin`, `vtep`, `worker`, `controller`, `metrics`, `state`, `configuration`,
     /// `fdb`, `vni` or `mac`.
     pub subject: String,
     /// Its name.
