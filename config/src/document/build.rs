@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+use super::brackets;
 use super::runs::{self, Item, Runs};
 use super::{At, Document, Mark, Node, Piece, Shape, Step};
 use crate::notes::Notes;
@@ -87,6 +88,11 @@ impl Builder {
 
     /// Reads `text`, from which `runs` are taken out. `None` after a problem that leaves no tree.
     fn run(&mut self, text: &str, runs: &Runs) -> Option<()> {
+        if let Some((line, column)) = brackets::too_long(text) {
+            let mark = Mark { line: runs.line(line) as u32, column: column as u32, width: 1 };
+            let rule = "a list or mapping in brackets of more than 8 MiB";
+            return self.refuse(mark, rule, "write long lists with a dash and a line for each item");
+        }
         for event in Parser::new_from_str(text) {
             let (event, span) = match event {
                 Ok(event) => event,

@@ -5,6 +5,7 @@
 //! list and name each other by number, words lie in one text, and a path is only spelled when somebody asks for it: a
 //! large configuration costs no more than its text.
 
+mod brackets;
 mod build;
 mod runs;
 
