@@ -58,6 +58,7 @@ fn quickly<const UNDERLAY: bool, const MANY: bool, F: Frame>(batch: &mut Batch<F
         if UNDERLAY
             && MANY
             && let Some(&number) = numbers.get(lane + AHEAD)
+            && number != Tunneled::NONE
             && let Some(segment) = shard.tables.vnis.of(number)
         {
             shard.prefetch_segment(segment);

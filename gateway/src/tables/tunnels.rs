@@ -102,7 +102,7 @@ impl Default for Terminus {
 pub struct Tunneled(u32);
 
 impl Tunneled {
-    /// None that there is.
+    /// None that there is; a map of VNIs is not asked for it.
     pub const NONE: Self = Self(u32::MAX);
 
     /// A VNI (24 bits) of an encapsulation.
