@@ -184,6 +184,14 @@ fn a_reload_says_what_waits_for_a_restart_and_health_says_so_until_it_is_taken_b
     assert!(has_vni(&gateway, "6001"));
     assert_eq!(health(), (Some(0), "ready".into()));
 
+    // While a change waits for its confirmation no other is taken; afterwards it might be.
+    applied(&lab, gateway.socket(), &other(&yaml, 2), &["--confirm", "60s"]);
+    let (status, _, why) = reload();
+    assert!(status == Some(1) && why.contains("waits for its confirmation"), "{why}");
+    assert_eq!(health().0, Some(3));
+    assert!(causeway(gateway.socket(), &["confirm"]).status.success());
+    lab::until("it is well again", || health().0 == Some(0));
+
     // Nobody writes into it: who reads it would wait for ever.
     std::fs::remove_file(&file).expect("ours");
     lab::run(&format!("mkfifo {}", file.display()));

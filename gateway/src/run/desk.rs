@@ -383,14 +383,17 @@ impl<F> Desk<F> {
     fn change(&mut self, order: Option<Order>, now: Nanos) {
         let Self { changes, control, underlay, .. } = self;
         let before = Arc::clone(changes.running());
+        let waited = changes.waits();
         match order {
             Some(order) => changes.handle(order, control, underlay, now),
             None => changes.tick(control, underlay, now),
         }
         if !Arc::ptr_eq(&before, self.changes.running()) {
-            let running = self.control.configured();
-            self.controllers.reloaded(running);
-            let _ = self.trigger.send(Wish::Settings(running.reload.clone()));
+            self.controllers.reloaded(self.control.configured());
+        }
+        // What was refused because of a change that waited may be taken now.
+        if !Arc::ptr_eq(&before, self.changes.running()) || waited != self.changes.waits() {
+            let _ = self.trigger.send(Wish::Settings(self.control.configured().reload.clone()));
         }
     }
 

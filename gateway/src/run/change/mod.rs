@@ -72,6 +72,11 @@ impl Changes {
         &self.running
     }
 
+    /// True while the last change waits for its confirmation.
+    pub fn waits(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// Does what is ordered; who ordered it may have gone meanwhile.
     pub fn handle(&mut self, order: Order, control: &mut Control, underlay: &mut Underlay, now: Nanos) {
         match order {

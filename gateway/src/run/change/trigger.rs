@@ -30,7 +30,7 @@ pub enum Wish {
     Signal,
     /// Somebody asks for it, and waits for what came of it.
     Ask(Sender<Answer>),
-    /// Another configuration is in force, with these triggers.
+    /// Another configuration is in force, or the last one was confirmed; with these triggers.
     Settings(Reload),
 }
 
