@@ -8,7 +8,9 @@ mod answer;
 mod around;
 mod change;
 mod controllers;
+mod crew;
 mod desk;
+mod door;
 mod evpn;
 pub mod host;
 pub mod log;
@@ -31,26 +33,25 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use config::types::Model;
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam::channel::{Sender, unbounded};
 use gateway::complain;
-use gateway::control::measures::Measures;
 use gateway::control::{Control, PortFacts};
 use gateway::driver::Driver;
 use gateway::frame::{Pool, PortId};
 use gateway::inform;
 use gateway::link::Link;
 use gateway::rights;
-use gateway::tables::{Fdb, Tables};
+use gateway::tables::Tables;
+use gateway::telemetry::Server;
 use gateway::telemetry::metrics::Exporter;
-use gateway::telemetry::{Act, Lines, Request, Server, Verb};
-use gateway::worker::{Worker, handoffs};
 
 use self::answer::Links;
 use self::around::Around;
-use self::change::ask::Orders;
 use self::change::{Changes, trigger};
 use self::controllers::Controllers;
-use self::desk::{Answer, Desk, Message};
+use self::crew::Crew;
+use self::desk::{Desk, Message};
+use self::door::{Door, measure};
 use self::machine::Machine;
 use self::pulse::Pulses;
 use self::service::Service;
@@ -58,7 +59,6 @@ use self::signals::{Watch, Wish};
 use self::trace::Traces;
 use self::twins::Carriers;
 use self::underlay::Underlay;
-use self::worker::{Notice, Place};
 
 /// `causeway 0.1.0 (dpdk 22.11.11)`; the build script writes the part after the name.
 pub const VERSION: &str = match option_env!("CAUSEWAY_VERSION") {
@@ -68,14 +68,6 @@ pub const VERSION: &str = match option_env!("CAUSEWAY_VERSION") {
 
 /// How long the workers may take to end.
 const PATIENCE: Duration = Duration::from_millis(800);
-/// How long an answer on the socket may take.
-const ANSWERING: Duration = Duration::from_secs(20);
-/// How long a reload may take until who asked for it is sent away.
-const RELOADING: Duration = Duration::from_secs(25);
-/// How long numbers for metrics may take.
-const MEASURING: Duration = Duration::from_secs(5);
-/// Places in a ring between two cores.
-const HANDOFF: usize = 1024;
 
 /// Forwards as `file` says until told to stop; answers on `socket`.
 pub fn run(file: &Path, socket: &Path) -> Result<(), String> {
@@ -137,65 +129,6 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// What the socket leads to.
-struct Door {
-    tell: Sender<Message>,
-    trigger: Sender<trigger::Wish>,
-}
-
-impl gateway::telemetry::Answer for Door {
-    fn answer(&self, request: Request) -> Answer {
-        match request.verb {
-            Verb::Act(Act::Reload) => self.reload(),
-            _ => ask(&self.tell, request),
-        }
-    }
-
-    fn follow(&self, request: Request, lines: Lines) -> Result<(), String> {
-        let (reply, answer) = bounded(1);
-        self.tell.send(Message::Follow(request, lines, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
-        answer
-            .recv_timeout(ANSWERING)
-            .map_err(|_| "the gateway is starting, stopping or very busy; try again".to_owned())?
-    }
-}
-
-impl Door {
-    fn reload(&self) -> Answer {
-        let (reply, answer) = bounded(1);
-        self.trigger.send(trigger::Wish::Ask(reply)).map_err(|_| "the gateway is stopping".to_owned())?;
-        let late =
-            |_| Err("the gateway still reads its file; its log and 'causeway show health' say what comes of it".into());
-        answer.recv_timeout(RELOADING).unwrap_or_else(late)
-    }
-}
-
-/// Brings a question to the desk and the answer back.
-fn ask(tell: &Sender<Message>, request: Request) -> Answer {
-    let orders = Orders(tell.clone());
-    match &request.verb {
-        Verb::Act(Act::Plan { file }) => return orders.plan(file, &request.body),
-        Verb::Act(Act::Apply { file, confirm_s }) => return orders.apply(file, &request.body, *confirm_s),
-        Verb::Act(Act::Confirm) => return orders.confirm(),
-        Verb::Act(Act::Rollback) => return orders.rollback(),
-        Verb::Act(Act::LogLevel { level }) => return log::set(level).map(|()| serde_json::json!({"level": level})),
-        _ => {}
-    }
-    let (reply, answer) = bounded(1);
-    tell.send(Message::Ask(request, reply)).map_err(|_| "the gateway is stopping".to_owned())?;
-    answer
-        .recv_timeout(ANSWERING)
-        .map_err(|_| "the gateway is starting, stopping or very busy; try again".to_owned())?
-}
-
-/// Asks the desk for all numbers.
-fn measure(tell: &Sender<Message>) -> Result<Measures, String> {
-    let (reply, measures) = bounded(1);
-    let sent = tell.send(Message::Measure(reply));
-    let late = |_| "the gateway is starting, stopping or very busy; try again".to_owned();
-    sent.map_err(|_| "the gateway is stopping".to_owned()).and_then(|()| measures.recv_timeout(MEASURING).map_err(late))
-}
-
 /// What is ready before a device is opened.
 struct Start {
     file: std::path::PathBuf,
@@ -250,47 +183,17 @@ where
         return Err(format!("{macs} static MACs do not fit into a forwarding table of {room}; raise fdb.size"));
     }
     let pulses = Pulses::new(&model.workers.cores);
-    let mut workers = Vec::new();
-    let mut failed = None;
-    let parts = drivers.into_iter().zip(handoffs(&has_tx, HANDOFF)).zip(&model.workers.cores).zip(&rings);
-    for (number, (((driver, handoff), &core), link)) in parts.enumerate() {
-        let (tables, entries, link) = (Arc::clone(&tables), Arc::clone(&entries), link.clone());
-        let cycles = machine.clock;
-        let (room, burst) = (model.fdb_size as usize, usize::from(model.workers.burst));
-        let copies = model.workers.flood_copies;
-        let room_tell = tell.clone();
-        // On the core's own thread: its tables, its FDB and its counters lie on the core's NUMA node.
-        let make = move || {
-            let tables = Box::new(Tables::clone(&tables));
-            let mut fdb = Fdb::with_room(room);
-            let lost = entries.iter().filter(|&&(key, entry)| fdb.insert(key, entry).is_err()).count();
-            drop(entries);
-            if lost > 0 {
-                let _ = room_tell.send(Message::Trouble {
-                    core,
-                    what: "static MACs found no room",
-                    cure: "raise fdb.size",
-                    error: format!("{lost} of them"),
-                });
-            }
-            Worker::new(driver, tables, fdb, link, handoff, burst, copies).with_meter(Machine::meter(cycles))
-        };
-        let tell = tell.clone();
-        let notify = move |notice| {
-            let _ = tell.send(match notice {
-                Notice::Ready => Message::Ready,
-                Notice::Rights(error) => {
-                    Message::Trouble { core, what: rights::STAYS, cure: rights::STAYS_CURE, error: error.to_string() }
-                }
-                Notice::Failed(why) => Message::Failed(why),
-            });
-        };
-        let place = Place { core, idle: model.workers.idle, start: clock, pulse: pulses.of(number) };
-        match worker::start(place, enter.clone(), make, notify) {
-            Ok(worker) => workers.push(worker),
-            Err(why) => failed = Some(why),
-        }
-    }
+    let crew = Crew {
+        model: &model,
+        tables: &tables,
+        entries: &entries,
+        start: clock,
+        cycles: machine.clock,
+        pulses: &pulses,
+        tell: &tell,
+    };
+    let (workers, mut failed) = crew.start(drivers, &has_tx, &rings, enter);
+    drop(entries);
     drop(tables);
 
     let motto = motto(&model);

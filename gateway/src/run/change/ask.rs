@@ -15,7 +15,8 @@ use super::report::Report;
 use super::unfit::NotTaken;
 use super::{Done, Look, Order};
 use crate::run::desk::{Answer, Message};
-use crate::run::{ANSWERING, plural};
+use crate::run::door::ANSWERING;
+use crate::run::plural;
 use gateway::inform;
 
 /// Where the desk can be reached.
