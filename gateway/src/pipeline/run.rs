@@ -71,8 +71,7 @@ trait Outfit<'a>: Sized {
     /// What a frame wears, once the padding of an outer packet is off.
     #[inline(always)]
     fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) -> Worn {
-        cut_padding(frame, arrival);
-        Worn::by(arrival)
+        strip(frame, arrival)
     }
 
     /// Puts it on a frame of so many bytes without what that wears, and says through which port it leaves; or why it cannot.
@@ -108,11 +107,7 @@ impl<'a, const PLAIN: bool> Outfit<'a> for Headers<'a, PLAIN> {
 
     #[inline(always)]
     fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) -> Worn {
-        if PLAIN {
-            return Worn::only(arrival.tags);
-        }
-        cut_padding(frame, arrival);
-        Worn::by(arrival)
+        if PLAIN { Worn::only(arrival.tags) } else { strip(frame, arrival) }
     }
 
     #[inline(always)]
@@ -154,8 +149,7 @@ impl<'a, const PLAIN: bool> Outfit<'a> for Tags<PLAIN> {
             cut_padding_of_tunnel(frame, arrival);
             return Worn::front(arrival.strip);
         }
-        cut_padding(frame, arrival);
-        Worn::by(arrival)
+        strip(frame, arrival)
     }
 
     #[inline(always)]
@@ -266,6 +260,13 @@ impl Walk {
         }
         self.lane = lane;
     }
+}
+
+/// What any frame wears, once the padding of an outer packet is off.
+#[inline(always)]
+fn strip<F: Frame>(frame: &mut F, arrival: &Arrival) -> Worn {
+    cut_padding(frame, arrival);
+    Worn::by(arrival)
 }
 
 /// Counts frames that came in, and those of them that leave.
